@@ -1,0 +1,242 @@
+"""The saturation analysis: from the rows of a run to a cross-section, or to a reasoned refusal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perovskite_meas.core.analysis import Forecast, analysis
+from perovskite_meas.core.value import Value
+
+from .counts import live_rate
+from .estimators import estimators, spread
+from .fit import Fit
+from .full import Recipe, full_fit, slope_fit
+from .gates import Facts, flags, period_refusal, slope_refusal, verdict
+from .model import Model, build_model
+from .power import powers
+from .result import SaturationResult
+from .reversibility import net_signal, return_ratio, reversibility
+from .rows import COLUMNS, Rows, read_rows
+from .setup import Setup
+from .systematics import Systematics, systematics
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+USES = ("pulse.repetition_rate", "pulse.duration", "spot.waist", "power_at_sample.ratio")
+Q_TRUST = 0.5
+"""Relative 1-sigma of a biexciton ratio that was stated without one."""
+
+
+@analysis(needs=COLUMNS, uses=USES)
+def saturation(data: xr.Dataset) -> SaturationResult:
+    """Return the two-photon cross-section of one emitter from counts against power.
+
+    Raises:
+        AnalysisRefused: the rows cannot support any fit (the message says what is missing).
+    """
+    return analyse(data)
+
+
+@saturation.figure
+def plot(data: xr.Dataset, result: SaturationResult, figure: Figure) -> None:
+    """Draw counts against power, residuals, and the estimators."""
+    from .figure import draw
+
+    draw(result, figure)
+
+
+@saturation.forecast
+def predict(planned: xr.Dataset) -> Forecast:
+    """Return expected count rates, <N> and sigma of the cross-section for planned rows."""
+    from .forecast import forecast
+
+    return forecast(planned)
+
+
+def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult:
+    """Return the result of `saturation`; without `finite_period` pulses are taken as isolated.
+
+    Source: saturation of pulsed absorption with Poisson excitation, Cao et al., J. Chem. Phys. 151,
+    154201 (2019) and review section 2.4; the ladder of multiexcitons as in `ladder`.
+
+    Raises:
+        AnalysisRefused: the rows cannot support any fit.
+    """
+    setup, rows = _with_trusted_q(Setup.of(data)), read_rows(data)
+    power = powers(rows, setup)
+    model = build_model(rows, power, setup)
+    refused = period_refusal(setup, finite_period=finite_period)
+    if not finite_period:
+        model = _isolated(model)
+    drift_seen = bool(rows.of("down", "reference").any())
+    recipe = Recipe.of(power.noise, setup.biexciton_ratio, drift_seen=drift_seen)
+    best = full_fit(model, recipe)
+    found = systematics(model, recipe, best, setup)
+    slope = _slope(slope_fit(model, recipe, best.theta))
+    facts = _facts(model, best, rows, setup, slope)
+    refused = refused or slope_refusal(slope)
+    notes = [*power.notes, *flags(facts, setup, found)]
+    if rows.dropped:
+        notes.insert(0, f"{rows.dropped} row(s) without finite counts, live time or power readings were left out")
+    measured = _cross_section(setup, model, best, found)
+    others = estimators(model, recipe, best, rows, setup)
+    claimed = None if refused else measured
+    return SaturationResult(
+        cross_section=claimed,
+        convention=setup.convention,
+        saturation_fluence=_saturation_fluence(setup, model, best, found),
+        low_power_slope=slope,
+        biexciton_ratio=Value(best.value("q"), best.sigma("q"), "1"),
+        brightness=_exponential(best, "ln_brightness", "cps"),
+        background=_background(best),
+        reversibility=facts.reversibility,
+        return_ratio=facts.return_ratio,
+        verdict=verdict(facts, refused, claimed),
+        refused=refused,
+        estimators=others,
+        spread=spread(others),
+        systematics=found.all,
+        chi2_reduced=_chi2_reduced(model, best),
+        excess_noise=facts.blink,
+        drift=facts.drift,
+        mean_excitations=facts.mean_excitations,
+        dead_time_correction=facts.dead_time_correction,
+        points=_points(model, best, rows),
+        curve=_curve(model, best),
+        notes=tuple(notes),
+    )
+
+
+def _with_trusted_q(setup: Setup) -> Setup:
+    from dataclasses import replace
+
+    q = setup.biexciton_ratio
+    if q is None or q.sigma > 0:
+        return setup
+    return replace(setup, biexciton_ratio=Value(q.nominal, max(Q_TRUST * q.nominal, 0.01), "1"))
+
+
+def _isolated(model: Model) -> Model:
+    from dataclasses import replace
+
+    return replace(model, survival=0.0)
+
+
+def _slope(fit: Fit) -> Value:
+    zero = abs(fit.cov("exponent", "zero"))
+    total = fit.sigma("exponent")
+    return Value(fit.value("exponent"), total, "1", math.sqrt(max(total**2 - zero**2, 0.0)), zero)
+
+
+def _statistical(best: Fit, found: Systematics) -> float:
+    """Return sigma of ln alpha without the part that the head's zero causes."""
+    return math.sqrt(max(best.sigma("ln_alpha") ** 2 - found.model["meter_zero"] ** 2, 0.0))
+
+
+def _cross_section(setup: Setup, model: Model, best: Fit, found: Systematics) -> Value:
+    nominal = setup.cross_section(math.exp(best.value("ln_alpha")) / model.unit_power**2)
+    return Value.combine(nominal, nominal * _statistical(best, found), nominal * found.total, "GM")
+
+
+def _saturation_fluence(setup: Setup, model: Model, best: Fit, found: Systematics) -> Value:
+    nominal = setup.saturation_fluence(math.exp(best.value("ln_alpha")) / model.unit_power**2)
+    # F_sat ~ P/(w^2 sqrt(alpha)): half of every relative sigma of sigma2, without the pulse duration.
+    parts = [part for name, part in found.all.items() if name != "pulse_duration"]
+    systematic = 0.5 * math.sqrt(sum(part**2 for part in parts))
+    return Value.combine(nominal, 0.5 * nominal * _statistical(best, found), nominal * systematic, "J/cm^2")
+
+
+def _exponential(fit: Fit, name: str, unit: str) -> Value:
+    nominal = math.exp(fit.value(name))
+    return Value(nominal, nominal * fit.sigma(name), unit)
+
+
+def _background(fit: Fit) -> Value:
+    p = math.exp(-fit.value("ln_alpha") / 2)
+    nominal = fit.value("linear") * p + fit.value("square") * p**2
+    variance = fit.sigma("linear") ** 2 * p**2 + fit.sigma("square") ** 2 * p**4
+    variance += 2 * fit.cov("linear", "square") * p**3
+    return Value(nominal, math.sqrt(max(variance, 0.0)), "cps")
+
+
+def _facts(model: Model, best: Fit, rows: Rows, setup: Setup, slope: Value) -> Facts:
+    x = model.excitations(best.theta)[rows.emitter]
+    raw = model.counts / model.live_time
+    live = live_rate(raw, model.dead_time)
+    residual = _residuals(model, best)
+    worst = int(np.argmax(np.abs(residual)))
+    blink = _exponential(best, "ln_blink", "1")
+    drift = math.exp(-best.value("drift"))
+    return Facts(
+        slope=slope,
+        reversibility=reversibility(model, best, rows),
+        return_ratio=return_ratio(model, best, rows),
+        mean_excitations=(float(x.min()), float(x.max())),
+        dead_time_correction=float((live * model.dead_time).max()),
+        counts_per_pulse=float(raw.max()) / setup.repetition_rate,
+        blink=blink,
+        drift=Value(drift - 1, drift * best.sigma("drift"), "1"),
+        relative=best.sigma("ln_alpha"),
+        worst=(float(np.abs(residual[worst])), int(rows.index[worst])),
+        misfit=_misfit(residual[rows.emitter], model.power[rows.emitter]),
+    )
+
+
+def _misfit(residual: Any, power: Any) -> float:
+    groups = np.array_split(residual[np.argsort(power)], max(1, residual.size // 6))
+    return max(abs(float(group.sum())) / math.sqrt(group.size) for group in groups)
+
+
+def _residuals(model: Model, fit: Fit) -> Any:
+    mean, variance = model.moments(fit.theta)
+    return (model.counts - mean) / np.sqrt(variance)
+
+
+def _chi2_reduced(model: Model, fit: Fit) -> float:
+    shape = {"ln_blink", "ln_jitter", "zero", "bend"}
+    unknowns = sum(name not in shape for name in fit.free)
+    return float((_residuals(model, fit) ** 2).sum() / max(model.counts.size - unknowns, 1))
+
+
+def _points(model: Model, fit: Fit, rows: Rows) -> dict[str, Any]:
+    raw = model.counts / model.live_time
+    net, sigma = net_signal(model, fit)
+    lit = model.lit
+    return {
+        "series": rows.series.tolist(),
+        "row": rows.index.tolist(),
+        "power": np.where(lit, model.power * model.unit_power, 0.0),
+        "raw_rate": raw,
+        "live_rate": live_rate(raw, model.dead_time),
+        "signal": net,
+        "sigma": sigma,
+        "mean_excitations": np.where(rows.emitter, model.excitations(fit.theta), 0.0),
+        "model": model.rate(fit.theta),
+        "residual": _residuals(model, fit),
+    }
+
+
+def _curve(model: Model, fit: Fit) -> dict[str, Any]:
+    from dataclasses import replace
+
+    on = model.power[model.emitter]
+    p = np.geomspace(on.min() / 1.3, on.max() * 1.3, 120)
+    ones = np.ones(p.size)
+    dense = replace(
+        model,
+        counts=ones,
+        live_time=ones,
+        power=p,
+        power_noise=0 * ones,
+        dose=0 * ones,
+        emitter=ones > 0,
+        lit=ones > 0,
+    )
+    theta = fit.theta.copy()
+    theta[3] = 0.0
+    return {"power": p * model.unit_power, "signal": dense.signal(theta), "background": dense.background(theta)}

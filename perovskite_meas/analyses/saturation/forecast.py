@@ -1,0 +1,113 @@
+"""What a planned run will tell, from the bench's expectations alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perovskite_meas.core.analysis import Forecast
+from perovskite_meas.core.errors import AnalysisRefused
+from perovskite_meas.core.value import Value
+
+from .fit import information_of
+from .full import Q_WIDTH, Recipe
+from .model import NAMES, Model
+from .rows import ON_EMITTER, Array, series_names
+from .setup import Setup, optional
+from .systematics import calibration_parts
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Q_USUAL = 0.08
+"""Biexciton ratio assumed for the count rate where none is stated."""
+DARK_USUAL = 100.0
+"""cps of dark counts assumed."""
+BACKGROUND_USUAL = 0.01
+"""Background per <N>, in plateaus, assumed."""
+NOISE_USUAL = 0.02
+"""Blinking noise of a 1 s point assumed; the power is taken to be known to a quarter of it."""
+
+
+def forecast(planned: xr.Dataset) -> Forecast:
+    """Return count rate, <N> and relative sigma of the cross-section for planned rows.
+
+    Uses `power_set`, `live_time` and `series`; counts may be NaN. What is not stated in
+    `sample.expect` is listed and not guessed, but for the small terms named in this module.
+    """
+    try:
+        setup = Setup.of(planned)
+    except AnalysisRefused as reason:
+        return Forecast(unknown=(str(reason),))
+    cross_section = optional(planned, "sample.expect.cross_section", "GM")
+    brightness = optional(planned, "sample.expect.brightness", "cps")
+    unknown = [
+        f"sample.expect.{name}"
+        for name, value in (
+            ("cross_section", cross_section),
+            ("brightness", brightness),
+            ("biexciton_ratio", setup.biexciton_ratio),
+            ("lifetime", setup.lifetime),
+        )
+        if value is None
+    ]
+    if cross_section is None:
+        return Forecast(unknown=tuple(unknown))
+    plateau = brightness.nominal if brightness else 1.0
+    model, theta = _planned_model(planned, setup, cross_section.nominal, plateau)
+    x = model.excitations(theta)[model.emitter]
+    lowest_highest = (float(x.min()), float(x.max()))
+    if brightness is None:
+        return Forecast(mean_excitations=lowest_highest, unknown=tuple(unknown))
+    statistical = _statistical(model, theta, setup.biexciton_ratio)
+    systematic = math.sqrt(sum(part**2 for part in calibration_parts(setup).values()))
+    return Forecast(
+        count_rate=float(model.rate(theta).max()),
+        mean_excitations=lowest_highest,
+        sigma={"cross_section": math.hypot(statistical, systematic)},
+        unknown=tuple(unknown),
+    )
+
+
+def _planned_model(planned: xr.Dataset, setup: Setup, cross_section: float, plateau: float) -> tuple[Model, Array]:
+    names = series_names(planned)
+    emitter, lit = np.isin(names, ON_EMITTER), names != "dark"
+    power = np.asarray(planned["power_set"].values, dtype=np.float64)
+    live_time = np.asarray(planned["live_time"].values, dtype=np.float64)
+    if not (emitter & (power > 0)).any():
+        raise AnalysisRefused("the plan has no row with light on the emitter; nothing can be forecast")
+    unit = float(np.exp(np.log(power[emitter]).mean()))
+    own = np.where(emitter, power * live_time, 0.0)
+    dose = np.cumsum(own) - own / 2
+    model = Model(
+        counts=np.ones(power.size),
+        live_time=live_time,
+        power=np.where(lit, power, 0.0) / unit,
+        power_noise=np.zeros(power.size),
+        zero_step=0.0,
+        dose=np.where(emitter, dose / own.sum(), 0.0),
+        emitter=emitter,
+        lit=lit,
+        unit_power=unit,
+        dead_time=setup.dead_time.nominal * 1e-9 if setup.dead_time else 0.0,
+        survival=setup.survival,
+    )
+    alpha = setup.alpha(cross_section) * unit**2
+    q = setup.biexciton_ratio.nominal if setup.biexciton_ratio else Q_USUAL
+    theta = np.zeros(len(NAMES))
+    theta[:3] = math.log(alpha), math.log(plateau), q
+    theta[5:7] = BACKGROUND_USUAL * plateau * alpha, DARK_USUAL
+    theta[9:] = math.log(NOISE_USUAL), math.log(NOISE_USUAL / 4), 2.0
+    return model, theta
+
+
+def _statistical(model: Model, theta: Array, q: Value | None) -> float:
+    """Return the Cramer-Rao bound of ln alpha with the priors of the analysis."""
+    recipe = Recipe.of(NOISE_USUAL / 4, q, drift_seen=True)
+    priors = {**recipe.priors, "q": (0.0, q.sigma or 0.5 * q.nominal if q else Q_WIDTH)}
+    free = tuple(name for name in NAMES if name != "exponent")
+    information = information_of(model, theta, free)
+    information += np.diag([priors[name][1] ** -2 if name in priors else 1e-12 for name in free])
+    return math.sqrt(float(np.linalg.inv(information)[0, 0]))

@@ -1,0 +1,128 @@
+"""The rows of a saturation run as plain arrays, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from perovskite_meas.core.errors import AnalysisRefused
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+COLUMNS = {
+    "series": "1",
+    "power_set": "W",
+    "pickoff_before": "W",
+    "pickoff_after": "W",
+    "counts": "1",
+    "live_time": "s",
+    "dose": "J/cm^2",
+}
+SERIES = ("up", "down", "reference", "return", "off_emitter", "dark")
+ON_EMITTER = ("up", "down", "reference", "return")
+FEWEST_POWERS = 6
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Usable rows: finite counts, live time and both readings of the head."""
+
+    index: npt.NDArray[np.intp]
+    """Row in the dataset."""
+    series: npt.NDArray[np.str_]
+    """Name of the series of each row."""
+    power_set: Array
+    """W at the sample, commanded."""
+    before: Array
+    """Reading of the head before the dwell, W."""
+    after: Array
+    """Reading of the head after the dwell, W."""
+    counts: Array
+    """Raw counts."""
+    live_time: Array
+    """s."""
+    dose: Array
+    """J/cm^2 on the emitter before this exposure."""
+    dropped: int
+    """Rows left out because a number is missing."""
+
+    def of(self, *names: str) -> Mask:
+        """Select the rows of the named series."""
+        return np.isin(self.series, names)
+
+    @property
+    def emitter(self) -> Mask:
+        """Rows with light on the emitter."""
+        return self.of(*ON_EMITTER)
+
+
+def series_names(data: xr.Dataset) -> npt.NDArray[np.str_]:
+    """Return the name of each row's series, from the codes and their flag attributes.
+
+    Raises:
+        AnalysisRefused: the column or its flags are missing.
+    """
+    missing = [name for name in COLUMNS if name not in data]
+    if missing:
+        raise AnalysisRefused(f"the data lack the column(s) {', '.join(missing)}, which saturation needs")
+    attrs = data["series"].attrs
+    if "flag_values" not in attrs or "flag_meanings" not in attrs:
+        raise AnalysisRefused("the column 'series' has no flag_values and flag_meanings: its codes mean nothing")
+    meaning = dict(
+        zip((int(code) for code in np.atleast_1d(attrs["flag_values"])), str(attrs["flag_meanings"]).split())
+    )
+    codes = data["series"].values
+    return np.array([meaning.get(int(code), "?") if np.isfinite(code) else "?" for code in codes], dtype=np.str_)
+
+
+def read_rows(data: xr.Dataset) -> Rows:
+    """Return the usable rows of a run.
+
+    Raises:
+        AnalysisRefused: no finite counts, no light on the emitter, too few powers or a missing series.
+    """
+    names = series_names(data)
+    column = {name: np.asarray(data[name].values, dtype=np.float64) for name in COLUMNS if name != "series"}
+    if not np.isfinite(column["counts"]).any():
+        raise AnalysisRefused(f"none of the {names.size} rows has finite counts; there is nothing to analyse")
+    good = np.isin(names, SERIES)
+    for name in ("counts", "live_time", "pickoff_before", "pickoff_after"):
+        good &= np.isfinite(column[name])
+    good &= column["live_time"] > 0
+    rows = Rows(
+        index=np.flatnonzero(good),
+        series=names[good],
+        power_set=column["power_set"][good],
+        before=column["pickoff_before"][good],
+        after=column["pickoff_after"][good],
+        counts=column["counts"][good],
+        live_time=column["live_time"][good],
+        dose=column["dose"][good],
+        dropped=int((~good).sum()),
+    )
+    _check(rows)
+    return rows
+
+
+def _check(rows: Rows) -> None:
+    if not rows.emitter.any():
+        raise AnalysisRefused("no row has light on the emitter (series up, down, reference or return)")
+    for name, why in (
+        ("up", "the sweep itself"),
+        ("off_emitter", "without it the background is unknown"),
+        ("dark", "without it dark counts and the zero of the power head are unknown"),
+    ):
+        if not rows.of(name).any():
+            raise AnalysisRefused(f"the series {name!r} is missing: {why}; repeat the run with it")
+    powers = np.unique(np.round(np.log(np.clip(rows.power_set[rows.of("up", "down")], 1e-15, None)), 3))
+    if powers.size < FEWEST_POWERS:
+        raise AnalysisRefused(
+            f"only {powers.size} different powers on the emitter; a saturation curve needs at least {FEWEST_POWERS}"
+        )

@@ -1,0 +1,45 @@
+"""Trying something that must be tried, whatever happens: the one place that catches everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended."""
+
+    failure: Exception | None
+    """What went wrong; None where it was done."""
+    interrupt: KeyboardInterrupt | None
+    """The Ctrl-C that came meanwhile; the attempt was repeated after it."""
+
+    def __bool__(self) -> bool:
+        return self.failure is None
+
+    def text(self) -> str:
+        """Say how it ended, '' if simply done."""
+        if self.failure is not None:
+            return f"{type(self.failure).__name__}: {self.failure}"
+        return "" if self.interrupt is None else "interrupted by Ctrl-C, tried again and done"
+
+
+def attempt(action: Callable[[], object]) -> Outcome:
+    """Do `action` and report how it ended; nothing but a process exit is let through.
+
+    Closing a shutter must not keep the attenuator from its minimum because the shutter failed, nor hide the
+    error that led here. Drivers of any make stand behind the action, so no list of exceptions would be complete.
+    Ctrl-C in the middle could leave the light on: the action is then done again, up to three times.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    for _ in range(3):
+        try:
+            action()
+        except KeyboardInterrupt as stop:
+            interrupt = stop
+        except Exception as error:
+            return Outcome(error, interrupt)
+        else:
+            return Outcome(None, interrupt)
+    return Outcome(RuntimeError("interrupted by Ctrl-C at each of three tries"), interrupt)

@@ -1,0 +1,153 @@
+"""The bench: roles bound to instruments, with limits, dose, calibrations and a safe state."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..core import plugins
+from ..core.clock import Clock
+from ..core.errors import BenchError, UsageError
+from ..core.procedure import Procedure
+from .attempt import attempt
+from .binding import bind_roles
+from .calibration_file import from_mapping
+from .calibrations import AttenuatorCalibration, Calibration
+from .guard import Guard
+from .handle import Resolve
+from .ledger import DoseLedger
+from .limits import Beam
+from .provenance import conditions_of, description_of
+from .rehearsal import Breaches, PlanningClock, Rehearsal
+from .roles import RoleAdapter, Table
+from .spec import BenchSpec
+
+
+class Bench:
+    """One optical table, ready to run procedures.
+
+    Args:
+        spec: what the bench file states.
+        resolve: finds the host's parameter behind a dotted name.
+        clock: the instruments' clock.
+
+    Raises:
+        BenchError: with every role whose instrument or parameter is not there.
+    """
+
+    def __init__(self, spec: BenchSpec, resolve: Resolve, clock: Clock) -> None:
+        self.spec = spec
+        self.clock = clock
+        self._beam = Beam(spec.spot, spec.pulse)
+        self.limits = spec.limits
+        self.ledger = DoseLedger(self._beam, clock)
+        self.guard = Guard(spec.limits, self._beam, self.ledger)
+        self._calibrations: dict[str, Calibration] = dict(spec.calibrations)
+        self.roles, problems = self._adapters(resolve, self.guard, clock)
+        if problems:
+            raise BenchError(f"{spec.path} does not fit its station:", problems)
+
+    def bind(self, procedure: Procedure) -> dict[str, Any]:
+        """Begin a run: return the arguments for `procedure.measure`, with an empty ledger.
+
+        Raises:
+            BenchError: roles that are missing or of the wrong kind.
+        """
+        arguments = self._bound(procedure, {**self.roles, "clock": self.clock, "ledger": self.ledger})
+        self.ledger.begin()
+        for adapter in self.roles.values():
+            adapter.begin()
+        return arguments
+
+    def rehearse(self, procedure: Procedure) -> Rehearsal:
+        """Return planning twins for a dry run of `procedure`; no instrument is touched.
+
+        Raises:
+            BenchError: roles that are missing or of the wrong kind.
+        """
+        clock, breaches = PlanningClock(), Breaches()
+        ledger = DoseLedger(self._beam, clock)
+        guard = Guard(self.limits, self._beam, ledger, breaches)
+        twins, problems = self._adapters(None, guard, clock)
+        if problems:
+            raise BenchError(f"{self.spec.path} cannot be rehearsed:", problems)
+        arguments = self._bound(procedure, {**twins, "clock": clock, "ledger": ledger})
+        for twin in twins.values():
+            twin.begin()
+        return Rehearsal(arguments, clock, ledger, guard, self._beam, breaches)
+
+    def conditions(self) -> dict[str, Any]:
+        """Return calibrations, accuracies and sample facts as a run's data carry them."""
+        return conditions_of(self.spec, self.roles)
+
+    def make_safe(self) -> list[str]:
+        """Bring the table into its safe state, every step whatever happens; return what went wrong."""
+        problems = []
+        for number, step in enumerate(self.spec.safe_state, 1):
+            outcome = attempt(getattr(self.roles[step.role], step.verb))
+            if outcome.text():
+                problems.append(f"safe state, step {number} ({step}): {outcome.text()}")
+        return problems
+
+    def check(self, procedure: Procedure | type[Procedure]) -> list[str]:
+        """Return what keeps `procedure` and its analyses from running here, one line each."""
+        offered = {**self.roles, "clock": self.clock, "ledger": self.ledger}
+        problems = bind_roles(procedure, offered, self.spec.path.name)[1]
+        conditions = self.conditions()
+        for name in procedure.analyses:
+            try:
+                problems += plugins.find("analyses", name).unmet(procedure.columns, conditions)
+            except UsageError as error:
+                problems.append(str(error))
+        return problems
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a run records of the bench: the files' texts, roles, limits and calibrations, as JSON data."""
+        return description_of(self.spec)
+
+    def install_calibration(self, name: str, mapping: Mapping[str, Any]) -> None:
+        """Use a newly measured calibration from now on; the attenuator must be set again before any light.
+
+        Args:
+            name: 'attenuator', 'power_at_sample' or another name of the bench file.
+            mapping: the keys of the file; bare numbers are in W, deg, nm, fs and Hz.
+
+        Raises:
+            UsageError: with every problem of the mapping; the old calibration stays.
+        """
+        old = self._calibrations.get(name)
+        new = from_mapping(name, mapping)
+        if old is not None and type(old) is not type(new):
+            raise UsageError(f"calibration {name!r} is a {type(old).__name__}; the new one is a {type(new).__name__}")
+        self._calibrations[name] = new
+        self.spec = dataclasses.replace(self.spec, calibrations=dict(self._calibrations))
+        if isinstance(new, AttenuatorCalibration):
+            self.guard.power_is(None)
+
+    def _bound(self, procedure: Procedure, offered: Mapping[str, Any]) -> dict[str, Any]:
+        arguments, problems = bind_roles(procedure, offered, self.spec.path.name)
+        if problems:
+            raise BenchError(f"{self.spec.path} cannot run {type(procedure).__name__}:", problems)
+        return arguments
+
+    def _adapters(
+        self, resolve: Resolve | None, guard: Guard, clock: Clock
+    ) -> tuple[dict[str, RoleAdapter], list[str]]:
+        attenuators = {
+            role.targets["use"]: role.options["calibration"]
+            for role in self.spec.roles.values()
+            if role.kind == "attenuator"
+        }
+        table = Table(resolve, guard, clock, self._calibrations, attenuators)
+        adapters, problems = {}, []
+        for name, role in self.spec.roles.items():
+            cls = role.adapter if resolve is not None else (role.adapter.twin or role.adapter)
+            try:
+                adapters[name] = cls(role, table)
+            except UsageError as error:
+                problems.append(f"{role.source}: roles.{name}: {error}")
+        pick_off = self.spec.power_at_sample
+        if not attenuators and pick_off is not None and pick_off.maximum is not None:
+            guard.power_is(pick_off.maximum)
+        return adapters, problems

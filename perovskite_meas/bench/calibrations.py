@@ -1,0 +1,145 @@
+"""Dated, ranged calibrations that carry their sigma and refuse to be asked beyond their range."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.errors import CalibrationError
+from ..core.units import show
+
+Measured = tuple[float, float]
+"""A value and its 1-sigma, in one unit."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What every calibration states."""
+
+    name: str
+    """Its key in the bench file."""
+    source: str
+    """File and line where it is written."""
+    date: dt.date
+    """Day on which it was measured."""
+    max_age: float | None
+    """Days after which it may not be used any more; None where not stated."""
+    text: str = field(repr=False)
+    """The text of its own file; '' where it is written in the bench file."""
+
+    def age(self, today: dt.date) -> int:
+        """Return the age in days."""
+        return (today - self.date).days
+
+
+@dataclass(frozen=True)
+class AttenuatorCalibration(Calibration):
+    """A half-wave plate before a polariser: P = P_max [e + (1 - e) cos^2(2(theta - theta_max))].
+
+    Malus' law with the polarisation turning at twice the angle of the plate; e is the extinction.
+    """
+
+    maximum: float
+    """Highest power at the sample, in W."""
+    angle_of_maximum: float
+    """Angle of the mount at the highest power, in deg."""
+    extinction: float
+    """Lowest over highest power."""
+    range: tuple[float, float]
+    """Powers at the sample between which it was measured, in W."""
+    sigma: float
+    """Relative 1-sigma of a set power."""
+
+    @property
+    def angle_of_minimum(self) -> float:
+        """Angle of the mount at the least power, in deg: the far end of the branch that is used."""
+        return self.angle_of_maximum + 45.0
+
+    def power_at(self, degrees: float) -> float:
+        """Return the power at the sample, in W, with the mount at `degrees`."""
+        cosine = math.cos(math.radians(2 * (degrees - self.angle_of_maximum)))
+        return self.maximum * (self.extinction + (1 - self.extinction) * cosine**2)
+
+    def angle_for(self, watt: float) -> float:
+        """Return the angle in deg for a power at the sample in W, on the branch that falls with the angle.
+
+        Raises:
+            CalibrationError: the power is outside the calibrated range.
+        """
+        self.check_range(watt)
+        share = (watt / self.maximum - self.extinction) / (1 - self.extinction)
+        cosine = math.sqrt(min(1.0, max(0.0, share)))
+        return self.angle_of_maximum + math.degrees(math.acos(cosine)) / 2
+
+    def check_range(self, watt: float) -> None:
+        """Refuse a power that was never calibrated.
+
+        Raises:
+            CalibrationError: naming value, range, source, date and what to do.
+        """
+        low, high = self.range
+        if not low * (1 - 1e-9) <= watt <= high * (1 + 1e-9):
+            raise CalibrationError(
+                f"{show(watt, 'W')} at the sample is outside {show(low, 'W')} .. {show(high, 'W')}, the range of "
+                f"calibration {self.name!r} ({self.source}, {self.date.isoformat()}); "
+                "ask for a power inside or run PowerCalibration over a wider range"
+            )
+
+
+@dataclass(frozen=True)
+class PowerAtSample(Calibration):
+    """How the reading of a power head tells the power at the sample."""
+
+    ratio: Measured
+    """Power at the sample over reading of the head."""
+    range: tuple[float, float]
+    """Powers at the sample between which it was measured, in W."""
+    zero: Measured
+    """Reading of the head without light, in W."""
+    extinction: Measured | None
+    """Lowest over highest power of the attenuator."""
+    maximum: float | None
+    """Highest power at the sample, in W."""
+    wavelength: float | None
+    """Wavelength in nm."""
+    head: str
+    """Which head, in the lab's own words."""
+
+    def power(self, head: float) -> float:
+        """Return the power at the sample, in W, for a reading of the head in W."""
+        return (head - self.zero[0]) * self.ratio[0]
+
+    def reading(self, watt: float) -> float:
+        """Return what the head shows, in W, at a power at the sample in W."""
+        return watt / self.ratio[0] + self.zero[0]
+
+
+@dataclass(frozen=True)
+class PulseCalibration(Calibration):
+    """The pulses at the sample."""
+
+    repetition_rate: Measured
+    """Pulses per second, in Hz."""
+    duration: Measured
+    """Full width at half maximum of the intensity, in fs."""
+    shape: str
+    """'gauss', 'sech2' or 'rect'."""
+    wavelength: float
+    """Wavelength in nm."""
+
+
+@dataclass(frozen=True)
+class SpotCalibration(Calibration):
+    """The focus on the sample."""
+
+    waist: Measured
+    """1/e^2 radius of the intensity, in nm."""
+    centring: float | None
+    """Root-mean-square distance of the emitter from the beam axis, in nm."""
+
+
+def quantity(measured: Measured, unit: str) -> dict[str, Any]:
+    """Return a quantity as the conditions of a run hold it."""
+    return {"value": measured[0], "sigma": measured[1], "unit": unit}

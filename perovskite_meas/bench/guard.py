@@ -1,0 +1,169 @@
+"""The guard: knows whether light is on the sample and how much, and keeps it within the limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from ..core.errors import LimitError, UsageError
+from ..core.units import show
+from .attempt import attempt
+from .ledger import EMITTER, DoseLedger
+from .limits import Beam, Limit, Limits
+
+
+class Blockable(Protocol):
+    """What the guard needs of a shutter."""
+
+    @property
+    def label(self) -> str:
+        """Name for messages."""
+
+    def block(self) -> None:
+        """Block the light and confirm it."""
+
+    def is_blocking(self) -> bool:
+        """Return whether the light is blocked."""
+
+
+Collect = Callable[[str, float, str], None]
+"""Takes what was broken, how far, and the text; for a rehearsal, which goes on."""
+
+
+class Guard:
+    """Keeps the light of one run within the limits.
+
+    Args:
+        limits: the bench's limits.
+        beam: turns power into fluence and irradiance.
+        ledger: books the dose.
+        collect: takes broken limits instead of raising them (dry run); None in a run.
+    """
+
+    def __init__(self, limits: Limits, beam: Beam, ledger: DoseLedger, collect: Collect | None = None) -> None:
+        self.limits = limits
+        self.ledger = ledger
+        self._beam = beam
+        self._collect = collect
+        self._shutters: list[Blockable] = []
+        self._open: set[str] = set()
+        self._power: float | None = None
+        self.opened = 0
+        """Exposures so far."""
+        self.max_power = 0.0
+        """Highest power of an exposure so far, in W."""
+
+    @property
+    def power(self) -> float | None:
+        """Power at the sample with the light on, in W; None while unknown."""
+        return self._power
+
+    @property
+    def light_on(self) -> bool:
+        """True while an exposure lasts."""
+        return bool(self._open)
+
+    def add_shutter(self, shutter: Blockable) -> None:
+        """Make this shutter one that blocks when a limit is reached."""
+        self._shutters.append(shutter)
+
+    def power_is(self, watt: float | None) -> None:
+        """Take note of the power at the sample; None where it is not known."""
+        self._power = watt
+        if self._open and watt is not None:
+            self.ledger.shine(watt)
+
+    def check_power(self, watt: float) -> None:
+        """Refuse a power at the sample that breaks a limit.
+
+        Raises:
+            LimitError: it does; the light is off.
+        """
+        limits = self.limits
+        if limits.average_power is not None and watt > limits.average_power.value:
+            self._refuse(limits.average_power, watt, " at the sample")
+        if limits.fluence is not None and (fluence := self._beam.fluence(watt) or 0.0) > limits.fluence.value:
+            self._refuse(limits.fluence, fluence, f" of a pulse at {show(watt, 'W')}")
+        if limits.peak_irradiance is not None:
+            irradiance = self._beam.irradiance(watt) or 0.0
+            if irradiance > limits.peak_irradiance.value:
+                self._refuse(limits.peak_irradiance, irradiance, f" at {show(watt, 'W')}")
+
+    def check_rate(self, rate: float, who: str) -> None:
+        """Refuse a registered count rate in cps that endangers the detector.
+
+        Raises:
+            LimitError: it does; the light is off.
+        """
+        limit = self.limits.count_rate
+        if limit is not None and rate > limit.value:
+            self._refuse(limit, rate, f" on {who}")
+
+    def watch(self, ahead: float = 0.0) -> None:
+        """Refuse to go on for `ahead` s if the emitter has then taken more than its dose.
+
+        Raises:
+            LimitError: it has; the light is off.
+        """
+        limit = self.limits.dose
+        if limit is None or self.ledger.spot != EMITTER:
+            return
+        coming = (self._power or 0.0) * ahead if self._open else 0.0
+        dose = self.ledger.dose_on(EMITTER) + (self._beam.dose(coming) or 0.0)
+        if dose > limit.value:
+            self._refuse(limit, dose, " on the emitter")
+
+    def require_dark(self, what: str) -> None:
+        """Refuse to move `what` unless every shutter itself reports that it blocks.
+
+        Raises:
+            UsageError: one does not.
+        """
+        for shutter in self._shutters:
+            if shutter.label in self._open or not shutter.is_blocking():
+                raise UsageError(f"{what} moves only in the dark, but {shutter.label} is open; block it first")
+
+    def open_light(self, shutter: Blockable) -> None:
+        """Allow this shutter to open, and book the light from now on.
+
+        Raises:
+            UsageError: the power at the sample is not known.
+            LimitError: a limit would be broken.
+        """
+        if self._power is None or not math.isfinite(self._power):
+            raise UsageError(
+                f"{shutter.label} stays closed: the power at the sample is not known; call attenuator.set_power "
+                "first (a bench without attenuator states calibrations.power_at_sample.maximum)"
+            )
+        self.check_power(self._power)
+        self.watch()
+        self.opened += 1
+        self.max_power = max(self.max_power, self._power)
+        self._open.add(shutter.label)
+        self.ledger.shine(self._power)
+
+    def closed(self, shutter: Blockable) -> None:
+        """Take note that this shutter blocks."""
+        self._open.discard(shutter.label)
+        if not self._open:
+            self.ledger.dark()
+            if self._collect is not None:
+                self.watch()
+
+    def note(self, what: str, how_far: float, text: str) -> None:
+        """Take note of another refusal in a dry run; of several of one kind the farthest is kept."""
+        if self._collect is not None:
+            self._collect(what, how_far, text)
+
+    def _refuse(self, limit: Limit, value: float, where: str) -> None:
+        text = limit.breach(value, where)
+        if self._collect is not None:
+            self._collect(limit.name, value, text)
+            return
+        error = LimitError(text)
+        for shutter in self._shutters:
+            outcome = attempt(shutter.block)
+            if outcome.text():
+                error.add_note(f"while blocking {shutter.label}: {outcome.text()}")
+        raise error

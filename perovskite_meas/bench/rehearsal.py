@@ -1,0 +1,97 @@
+"""A dry run's view of the bench: planned time, planned light, and the limits that would be broken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .guard import Guard
+from .ledger import EMITTER, DoseLedger
+from .limits import Beam
+
+
+class PlanningClock:
+    """A clock that only adds up what is slept on it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Return the planned time so far, in s."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let planned time pass."""
+        if seconds > 0:
+            self._now += seconds
+
+
+class Breaches:
+    """Collects what would be refused: of each kind the worst."""
+
+    def __init__(self) -> None:
+        self._worst: dict[str, tuple[float, str]] = {}
+
+    def __call__(self, what: str, how_far: float, text: str) -> None:
+        """Take one refusal."""
+        if what not in self._worst or how_far > self._worst[what][0]:
+            self._worst[what] = (how_far, text)
+
+    def texts(self) -> list[str]:
+        """Return one line per kind."""
+        return [text for _, text in self._worst.values()]
+
+
+class Rehearsal:
+    """Planning twins of the bench's roles; run `procedure.measure(**rehearsal.arguments)` to the end, then look.
+
+    Attributes:
+        arguments: for `measure`.
+        clock: planning clock; `clock.now()` is the planned duration in s.
+        ledger: planned dose per spot.
+    """
+
+    def __init__(
+        self,
+        arguments: dict[str, Any],
+        clock: PlanningClock,
+        ledger: DoseLedger,
+        guard: Guard,
+        beam: Beam,
+        breaches: Breaches,
+    ) -> None:
+        self.arguments = arguments
+        self.clock = clock
+        self.ledger = ledger
+        self._guard = guard
+        self._beam = beam
+        self._breaches = breaches
+
+    @property
+    def problems(self) -> list[str]:
+        """Limits and ranges that would be broken, one line each; empty where the run may go ahead."""
+        return self._breaches.texts()
+
+    @property
+    def dose(self) -> float | None:
+        """Planned dose on the emitter in J/cm^2; None where the spot is not stated."""
+        return None if self._beam.dose(0.0) is None else self.ledger.dose_on(EMITTER)
+
+    @property
+    def opened(self) -> int:
+        """Planned exposures."""
+        return self._guard.opened
+
+    @property
+    def max_power(self) -> float:
+        """Highest planned power at the sample, in W."""
+        return self._guard.max_power
+
+    @property
+    def max_fluence(self) -> float | None:
+        """Highest planned peak fluence in J/cm^2; None where spot or pulse are not stated."""
+        return self._beam.fluence(self._guard.max_power)
+
+    @property
+    def max_irradiance(self) -> float | None:
+        """Highest planned peak irradiance in W/cm^2; None where spot or pulse are not stated."""
+        return self._beam.irradiance(self._guard.max_power)

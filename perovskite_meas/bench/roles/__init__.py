@@ -1,0 +1,81 @@
+"""Role adapters: each makes one role of `core.roles` out of whatever parameter a lab has."""
+
+from __future__ import annotations
+
+from ...core import plugins
+from ...core.errors import UsageError, did_you_mean
+from .attenuator import AttenuatorAdapter
+from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
+from .counter import CounterAdapter
+from .meter import PowerMeterAdapter
+from .scanner import ScannerAdapter
+from .shutter import ShutterAdapter
+from .waveplate import WaveplateAdapter
+
+__all__ = [
+    "AttenuatorAdapter",
+    "CounterAdapter",
+    "Option",
+    "PlannedHandle",
+    "PowerMeterAdapter",
+    "RoleAdapter",
+    "RoleSpec",
+    "ScannerAdapter",
+    "ShutterAdapter",
+    "Table",
+    "WaveplateAdapter",
+    "adapter_class",
+    "kind_of",
+    "kinds",
+]
+
+# Also registered as entry points; listed here so that a checkout works before it is installed.
+_PACKAGED: dict[str, type[RoleAdapter]] = {
+    "attenuator": AttenuatorAdapter,
+    "counter": CounterAdapter,
+    "meter": PowerMeterAdapter,
+    "scanner": ScannerAdapter,
+    "shutter": ShutterAdapter,
+    "waveplate": WaveplateAdapter,
+}
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the names of all kinds of role, of this package and of anyone else's."""
+    return tuple(sorted({*_PACKAGED, *plugins.names("roles")}))
+
+
+def kind_of(role_name: str) -> str:
+    """Return the kind that a role's name tells: 'sample_meter' is a meter, 'shutter_a' a shutter.
+
+    Raises:
+        UsageError: no word of the name is a kind, or two are.
+    """
+    known = kinds()
+    if role_name in known:
+        return role_name
+    found = sorted({word for word in role_name.lower().split("_") if word in known})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{role_name!r} could be {' or '.join(found)}; state kind: {found[0]}")
+    hint = did_you_mean(role_name, known)
+    if hint.startswith("known"):
+        hint = did_you_mean(role_name.rsplit("_", maxsplit=1)[-1], known)
+    raise UsageError(f"{role_name!r} is no known kind of role; {hint} (or state kind: ...)")
+
+
+def adapter_class(kind: str) -> type[RoleAdapter]:
+    """Return the adapter class of one kind.
+
+    Raises:
+        UsageError: no such kind, or what is registered under it is no adapter.
+    """
+    if kind in _PACKAGED:
+        return _PACKAGED[kind]
+    if kind not in kinds():
+        raise UsageError(f"{kind!r} is no known kind of role; {did_you_mean(kind, kinds())}")
+    found = plugins.find("roles", kind)
+    if not (isinstance(found, type) and issubclass(found, RoleAdapter)):
+        raise UsageError(f"role {kind!r} is registered as {found!r}, which is no subclass of RoleAdapter")
+    return found

@@ -1,0 +1,70 @@
+"""An attenuator: a half-wave plate in a mount before a polariser, by its calibration."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...core.errors import CalibrationError
+from ..handle import Handle
+from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
+from .mount import Mount
+
+
+class AttenuatorAdapter(RoleAdapter):
+    """Sets the power at the sample, in W, inside the calibrated range and the limits."""
+
+    options: ClassVar = {
+        "use": Option("target", "angle of the mount, in deg", required=True),
+        "calibration": Option("calibration", "an attenuator calibration", required=True),
+        "tolerance": Option("quantity", "how far the mount may miss", unit="deg", default=0.2, least=0),
+        "backlash": Option("quantity", "overshoot, to arrive from one side", unit="deg", default=0.0, least=0),
+    }
+    verbs: ClassVar = ("minimum",)
+
+    def __init__(self, role: RoleSpec, table: Table) -> None:
+        super().__init__(role, table)
+        handle, label = self.handles["use"], self.label
+        self._mount = Mount(handle, self.guard, label, self.option("tolerance"), self.option("backlash"))
+
+    def planned(self, option: str, dotted: str, table: Table) -> Handle:
+        """Return a mount that takes 0.6 s for a move."""
+        return PlannedHandle(dotted, table.clock, set_takes=0.6)
+
+    def set_power(self, watt: float) -> float:
+        """Set the power and return the power reached, in W, from the angle read back. Only in the dark.
+
+        Raises:
+            CalibrationError: outside the calibrated range.
+            LimitError: above a limit; nothing has moved.
+            UsageError: the shutter is open.
+        """
+        calibration = self.calibration(self.option("calibration"))
+        angle = calibration.angle_for(watt)
+        self.guard.check_power(watt)
+        reached = float(calibration.power_at(self._mount.turn(angle)))
+        self.guard.power_is(reached)
+        return reached
+
+    def minimum(self) -> None:
+        """Turn to the least transmission; also with light on, since that only lowers it."""
+        calibration = self.calibration(self.option("calibration"))
+        reached = self._mount.turn_anyway(calibration.angle_of_minimum)
+        self.guard.power_is(calibration.power_at(reached))
+
+
+class PlannedAttenuator(AttenuatorAdapter):
+    """The same in a dry run: a power outside the calibration is noted, and the plan goes on."""
+
+    def set_power(self, watt: float) -> float:
+        """Set the power and return it."""
+        calibration = self.calibration(self.option("calibration"))
+        try:
+            return super().set_power(watt)
+        except CalibrationError as error:
+            self.guard.note(f"range of {self.role.name}", abs(watt - sum(calibration.range) / 2), str(error))
+            self.guard.check_power(watt)
+            self.guard.power_is(watt)
+            return watt
+
+
+AttenuatorAdapter.twin = PlannedAttenuator

@@ -1,0 +1,74 @@
+"""A scanner that moves the spot over the sample by two parameters."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...core.errors import UsageError
+from ..ledger import EMITTER
+from .base import Option, RoleAdapter, RoleSpec, Table
+
+_SAME_PLACE = 0.02
+"""um within which two places are one: below any focus, above the steps of the converters."""
+
+
+class ScannerAdapter(RoleAdapter):
+    """Moves in um relative to the emitter, which is where the scanner stands when a run begins."""
+
+    options: ClassVar = {
+        "x": Option("target", "first axis", required=True),
+        "y": Option("target", "second axis", required=True),
+        "scale": Option("quantity", "travel on the sample per volt", unit="um/V", default=1.0),
+        "off_emitter": Option("point", "where the sample is empty, from the emitter", unit="um"),
+        "settle": Option("quantity", "wait after each move", unit="s", default=0.01, least=0),
+    }
+    verbs: ClassVar = ("on_emitter", "off_emitter")
+
+    def __init__(self, role: RoleSpec, table: Table) -> None:
+        super().__init__(role, table)
+        self._axes = (self.handles["x"], self.handles["y"])
+        self._origin: tuple[float, float] | None = None
+        self._left_at: tuple[float, float] | None = None
+
+    def begin(self) -> None:
+        """Take the present place for the emitter, unless we ourselves left the scanner elsewhere."""
+        here = self._read()
+        if self._origin is None or self._left_at is None or not self._near(here, self._left_at):
+            self._origin, self._left_at = here, here
+            self.guard.ledger.move(EMITTER)
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move to x, y in um, relative to the emitter."""
+        if self._origin is None:
+            self.begin()
+        origin, scale = self._origin or (0.0, 0.0), self.option("scale")
+        here = (origin[0] + x / scale, origin[1] + y / scale)
+        for axis, volt in zip(self._axes, here, strict=True):
+            axis.set(volt)
+        self._left_at = here
+        self.clock.sleep(self.option("settle"))
+        at_emitter = abs(x) <= _SAME_PLACE and abs(y) <= _SAME_PLACE
+        self.guard.ledger.move(EMITTER if at_emitter else f"{x:.3f},{y:.3f}")
+
+    def on_emitter(self) -> None:
+        """Return to the emitter."""
+        self.move_to(0.0, 0.0)
+
+    def off_emitter(self) -> None:
+        """Go where the sample is empty but everything else the same.
+
+        Raises:
+            UsageError: the bench does not say where that is.
+        """
+        place = self.option("off_emitter")
+        if place is None:
+            raise UsageError(f"{self.label}: where the sample is empty is not known; state off_emitter: [3 um, 0 um]")
+        self.move_to(*place)
+
+    def _read(self) -> tuple[float, float]:
+        x, y = (float(axis.get()) for axis in self._axes)
+        return x, y
+
+    def _near(self, here: tuple[float, float], there: tuple[float, float]) -> bool:
+        reach = _SAME_PLACE / abs(self.option("scale"))
+        return all(abs(a - b) <= reach for a, b in zip(here, there, strict=True))

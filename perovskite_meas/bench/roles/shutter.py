@@ -1,0 +1,103 @@
+"""A shutter over any settable parameter."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, ClassVar
+
+from ...core.errors import HardwareFault
+from ..attempt import attempt
+from ..handle import Handle
+from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
+
+
+class ShutterAdapter(RoleAdapter):
+    """Blocks by setting a parameter and reading it back; opens for a `with` block only."""
+
+    options: ClassVar = {
+        "use": Option("target", "parameter that opens and closes", required=True),
+        "open": Option("setting", "its value for open", default="open"),
+        "closed": Option("setting", "its value for closed", default="closed"),
+        "settle": Option("quantity", "wait after each change", unit="s", default=0.005, least=0),
+        "confirm": Option("flag", "whether it can be read back", default=True),
+    }
+    verbs: ClassVar = ("block",)
+
+    def __init__(self, role: RoleSpec, table: Table) -> None:
+        super().__init__(role, table)
+        self._handle = self.handles["use"]
+        self._last: Any = None
+        self.guard.add_shutter(self)
+
+    def planned(self, option: str, dotted: str, table: Table) -> Handle:
+        """Return a closed shutter that takes 15 ms, the settling not counted."""
+        return PlannedHandle(dotted, table.clock, self.role.options["closed"], set_takes=0.015, get_takes=0.0)
+
+    def block(self) -> None:
+        """Block the light and confirm it.
+
+        Raises:
+            HardwareFault: the shutter does not report that it is closed.
+        """
+        closed = self.option("closed")
+        self._last = None
+        self._handle.set(closed)
+        self._last = closed
+        self.clock.sleep(self.option("settle"))
+        if self.option("confirm") and not _same(answer := self._handle.get(), closed):
+            raise HardwareFault(
+                f"{self.label} was told {closed!r} but reports {answer!r}: light may be on the sample; "
+                "block the beam by hand, then look at the shutter's interlock and cable"
+            )
+        self.guard.closed(self)
+
+    def is_blocking(self) -> bool:
+        """Return whether the shutter reports that it is closed; where it cannot, whether we closed it last."""
+        return _same(self._handle.get() if self.option("confirm") else self._last, self.option("closed"))
+
+    def exposure(self) -> _Exposure:
+        """Open for the duration of a `with` block; blocked again however the block ends."""
+        return _Exposure(self)
+
+    def unblock(self) -> None:
+        """Open, after the guard has agreed; for exposures only."""
+        self.guard.open_light(self)
+        self._last = None
+        self._handle.set(self.option("open"))
+        self.clock.sleep(self.option("settle"))
+
+
+class _Exposure:
+    """One exposure: light from `__enter__` to `__exit__`."""
+
+    def __init__(self, shutter: ShutterAdapter) -> None:
+        self._shutter = shutter
+
+    def __enter__(self) -> None:
+        try:
+            self._shutter.unblock()
+        except BaseException as first:
+            self._end(first)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, first: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(first)
+
+    def _end(self, first: BaseException | None) -> None:
+        """Block; a failure to do so is raised unless an earlier error is on its way, which then carries it."""
+        outcome = attempt(self._shutter.block)
+        if first is not None and not isinstance(first, GeneratorExit):
+            if outcome.failure is not None:
+                first.add_note(f"and then the light could not be blocked: {outcome.text()}")
+        elif outcome.failure is not None:
+            raise outcome.failure
+        elif outcome.interrupt is not None:
+            raise outcome.interrupt
+
+
+def _same(answer: Any, word: Any) -> bool:
+    if isinstance(answer, str) and isinstance(word, str):
+        return answer.strip().lower() == word.strip().lower()
+    return bool(answer == word)

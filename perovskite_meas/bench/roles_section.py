@@ -1,0 +1,105 @@
+"""Reading the `roles:` section of a bench file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import UsageError, did_you_mean
+from .calibrations import AttenuatorCalibration, Calibration, PowerAtSample
+from .document import Node
+from .roles import Option, RoleSpec, adapter_class, kind_of
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\[\d+\])?(\.[A-Za-z_]\w*(\[\d+\])?)*")
+_CALIBRATED_BY = {"attenuator": AttenuatorCalibration, "meter": PowerAtSample}
+"""Kind of calibration by kind of role."""
+
+
+def read_roles(
+    section: Node, calibrations: Mapping[str, Calibration], stated: Mapping[str, Node]
+) -> dict[str, RoleSpec]:
+    """Return the roles that the section states without problems.
+
+    Args:
+        section: the node of `roles:`.
+        calibrations: those that could be read.
+        stated: all that the file states, so that one with problems is not reported as missing too.
+    """
+    reader = _RoleReader(calibrations, stated)
+    found = {name: reader.role(name, node) for name, node in section.mapping().items()}
+    return {name: role for name, role in found.items() if role is not None}
+
+
+class _RoleReader:
+    def __init__(self, calibrations: Mapping[str, Calibration], stated: Mapping[str, Node]) -> None:
+        self._calibrations = calibrations
+        self._stated = stated
+
+    def role(self, name: str, node: Node) -> RoleSpec | None:
+        if name in ("clock", "ledger") or not name.isidentifier():
+            node.problem("this name is taken" if name.isidentifier() else "must be a Python name such as 'shutter_a'")
+            return None
+        short = isinstance(node.value, str)
+        entry = {"use": node} if short else node.mapping()
+        if not entry:
+            return None
+        before = len(node.problems)
+        kind = entry.pop("kind").text() if "kind" in entry else None
+        try:
+            kind = kind or kind_of(name)
+            adapter = adapter_class(kind)
+        except UsageError as error:
+            node.problem(str(error))
+            return None
+        values: dict[str, Any] = {}
+        for key, child in entry.items():
+            option = adapter.options.get(key)
+            if option is None:
+                child.problem(f"a {kind} has no option {key!r}; {did_you_mean(key, adapter.options)}")
+            else:
+                values[key] = self._value(kind, option, child)
+        for key, option in adapter.options.items():
+            if option.required and key not in values:
+                node.problem(f"{kind} {name!r} needs {key!r} ({option.doc}); state it")
+        if len(node.problems) > before:
+            return None
+        targets = {key: values[key] for key in values if adapter.options[key].kind == "target"}
+        options = {
+            key: values.get(key, option.default) for key, option in adapter.options.items() if option.kind != "target"
+        }
+        return RoleSpec(name, kind, adapter, node.where, targets, options, dict(values))
+
+    def _value(self, kind: str, option: Option, node: Node) -> Any:
+        if option.kind == "target":
+            return self._target(node)
+        if option.kind == "quantity":
+            return node.quantity(option.unit, least=option.least)
+        if option.kind == "point":
+            return node.pair(option.unit)
+        if option.kind == "calibration":
+            return self._calibration(kind, node)
+        if option.kind == "flag":
+            if not isinstance(node.value, bool):
+                node.problem(f"must be true or false; got {node.value!r}")
+            return node.value
+        if not isinstance(node.value, (str, int, float)):
+            node.problem(f"must be a word or a number; got {node.value!r}")
+        return node.value
+
+    def _target(self, node: Node) -> str | None:
+        dotted = node.text()
+        if dotted is not None and not _DOTTED.fullmatch(dotted):
+            node.problem(f"{dotted!r} is no dotted name; write it like 'sc10.state' (instrument.parameter)")
+        return dotted
+
+    def _calibration(self, kind: str, node: Node) -> str | None:
+        name = node.text()
+        if name is None:
+            return None
+        wanted = _CALIBRATED_BY.get(kind)
+        if name not in self._stated:
+            node.problem(f"no calibration {name!r}; {did_you_mean(name, self._stated)} (under calibrations:)")
+        elif wanted is not None and name in self._calibrations and not isinstance(self._calibrations[name], wanted):
+            node.problem(f"calibration {name!r} is not one for a {kind}; name another")
+        return name

@@ -1,0 +1,137 @@
+"""What each verb of `pmeas` does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from perovskite_meas.core.errors import UsageError
+from perovskite_meas.core.plugins import GROUPS, find, names
+from perovskite_meas.core.tables import tables
+from perovskite_meas.core.value import Value
+
+from .demo import demo as demo
+from .main import DONE, FAILED
+
+
+def list(options: argparse.Namespace) -> int:
+    """List what can be run and where."""
+    for group in GROUPS:
+        print(f"{group}:")
+        for name in names(group):
+            print(f"  {name:<22}{_headline(find(group, name))}")
+    print("packaged tables:")
+    for name in tables():
+        print(f"  {name}")
+    return DONE
+
+
+def _headline(thing: Any) -> str:
+    return (getattr(thing, "__doc__", None) or "").strip().split("\n")[0]
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check a bench file, and its instruments with --live."""
+    from perovskite_meas.hosts.qcodes import load_bench
+    from perovskite_meas.hosts.qcodes_bench import closed_bench
+
+    bench = load_bench(options.bench) if options.live else closed_bench(options.bench)
+    with bench:
+        print(f"{bench.spec.path}: ok")
+        for warning in bench.spec.warnings:
+            print(f"  note: {warning}")
+        for name, facts in bench.identities.items():
+            print(f"  {name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}")
+        for name in names("procedures"):
+            problems = bench.check(find("procedures", name)())
+            print(f"  {name}: {'can run' if not problems else 'cannot run'}")
+            for problem in problems:
+                print(f"    {problem}")
+    return DONE
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one procedure, or only rehearse it."""
+    from perovskite_meas.hosts.qcodes import load_bench
+    from perovskite_meas.hosts.qcodes import run as run_now
+    from perovskite_meas.hosts.qcodes_bench import closed_bench
+    from perovskite_meas.hosts.qcodes_run import rehearse
+
+    kind = find("procedures", options.procedure)
+    procedure = kind(**_settings(options.settings))
+    where = options.bench or kind.table
+    if options.dry_run:
+        with closed_bench(where) as bench:
+            planned = rehearse(procedure, bench)
+        print("\n".join(planned.lines()))
+        planned.refuse()
+        return DONE
+    with load_bench(where, world=options.world, seed=options.seed) as bench:
+        record = run_now(procedure, bench, into=options.into, progress=True)
+    return tell(record)
+
+
+def _settings(pairs: Any) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair!r}: write --set name=value, e.g. --set dwell='2 s'")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def tell(record: Any) -> int:
+    """Print a record's results, problems and report; return the exit status."""
+    for name, result in record.results.items():
+        print(f"{name}:")
+        fields = result if isinstance(result, Mapping) else vars(result)
+        for field, value in fields.items():
+            if isinstance(value, (Value, str)):
+                print(f"  {field:<20}{value}")
+    for problem in record.problems:
+        print(f"problem: {problem}", file=sys.stderr)
+    print(f"run {record.run_id}: {record.status}, {record.data.sizes.get('row', 0)} rows")
+    print(f"report: {record.report}")
+    return FAILED if record.problems else DONE
+
+
+def analyze(options: argparse.Namespace) -> int:
+    """Analyse a stored run again."""
+    from perovskite_meas.hosts.records import load_record, reanalyse
+
+    for name in options.analyses or ():
+        find("analyses", name)
+    record = load_record(_run_name(options.run), into=options.into)
+    return tell(reanalyse(record, options.analyses, into=options.into))
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report of a stored run again from what was measured."""
+    from perovskite_meas.hosts.records import load_record, rereport
+
+    record = rereport(load_record(_run_name(options.run), into=options.into), into=options.into)
+    print(f"{record.procedure}: {record.status}, {record.data.sizes.get('row', 0)} rows")
+    print(f"report: {record.report}")
+    return FAILED if record.problems and record.status == "completed" else DONE
+
+
+def _run_name(text: str) -> str | Path:
+    return Path(text) if Path(text).exists() else text
+
+
+def virtual(options: argparse.Namespace) -> int:
+    """Serve the virtual laboratory."""
+    from perovskite_meas.sim.serve import serve
+
+    with serve(options.table) as places:
+        for address, place in places.items():
+            print(f"{address}  {place}", flush=True)
+        print("Ctrl-C ends it", flush=True)
+        import threading
+
+        threading.Event().wait()
+    return DONE

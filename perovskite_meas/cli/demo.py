@@ -1,0 +1,96 @@
+"""`pmeas demo`: every shipped procedure on its virtual table, beside the hidden truth."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perovskite_meas.core.plugins import find
+from perovskite_meas.core.value import Value
+from perovskite_meas.report import write_report
+from perovskite_meas.runner.plan import duration
+
+Line = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One procedure of the demo, and which truth stands behind which result."""
+
+    procedure: str
+    analysis: str
+    truths: tuple[tuple[str, str], ...]
+    """(field of the result, name of the truth in the world)."""
+
+
+ENTRIES = (
+    Entry(
+        "TwoPhotonSaturation",
+        "saturation",
+        (
+            ("cross_section", "two_photon_cross_section"),
+            ("biexciton_ratio", "biexciton_ratio"),
+            ("low_power_slope", "photon_order"),
+        ),
+    ),
+)
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run every entry, print recovered against true, and say where the reports lie."""
+    from perovskite_meas.hosts.qcodes import load_bench, run
+
+    status = 0
+    for entry in ENTRIES:
+        kind = find("procedures", entry.procedure)
+        print(f"{entry.procedure} on the table {kind.table!r}: real drivers, simulated instruments", flush=True)
+        began = time.monotonic()
+        with load_bench(kind.table, seed=options.seed) as bench:
+            started = bench.clock.now()
+            record = run(kind(), bench, into=options.into, progress=True)
+            simulated = bench.clock.now() - started
+            world = next(iter(bench.libraries.values())).world
+            lines = compare(record.results.get(entry.analysis), entry.truths, world)
+        wall = time.monotonic() - began
+        write_report(
+            record.folder,
+            procedure=record.procedure,
+            status=record.status,
+            data=record.data,
+            results=record.results,
+            provenance=record.provenance,
+            problems=record.problems,
+            truths=lines,
+        )
+        _print_table(lines)
+        print(f"simulated {duration(simulated)} in {wall:.1f} s of wall time ({simulated / wall:.0f} x real time)")
+        print(f"report: {record.report}")
+        for problem in record.problems:
+            print(f"problem: {problem}", file=sys.stderr)
+            status = 1
+    return status
+
+
+def compare(result: Any, truths: Sequence[tuple[str, str]], world: Any) -> list[Line]:
+    """Return (quantity, recovered, true, difference in sigma) for each truth that the world holds."""
+    lines: list[Line] = []
+    for field, name in truths:
+        value = getattr(result, field, None)
+        truth = 2.0 if name == "photon_order" else float(world.truth(name))
+        if isinstance(value, Value):
+            unit = "" if value.unit == "1" else f" {value.unit}"
+            lines.append((field, str(value), f"{truth:.4g}{unit}", f"{value.pull(truth):+.2f}"))
+        else:
+            lines.append((field, "not determined", f"{truth:.4g}", ""))
+    return lines
+
+
+def _print_table(lines: Sequence[Line]) -> None:
+    head: Line = ("quantity", "recovered", "true", "difference in sigma")
+    widths = [max(len(row[column]) for row in [head, *lines]) for column in range(4)]
+    for row in [head, *lines]:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,101 @@
+"""Roles: what a procedure may ask of the optical table, in lab units.
+
+A role is never the driver itself but an adapter that the bench makes around it. Roles speak in
+methods; how a lab's instrument fulfils them is written in `bench.yaml`.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from .clock import Clock as Clock
+
+
+class PowerReading(NamedTuple):
+    """One averaged reading of a power meter."""
+
+    power: float
+    """Power at the sample, in W, through the meter's calibration; the head's reading where it has none."""
+    head: float
+    """What the head itself showed, in W."""
+
+
+class Count(NamedTuple):
+    """One gate of a photon counter."""
+
+    counts: float
+    """Registered counts, uncorrected."""
+    live_time: float
+    """Length of the gate, in s."""
+
+
+@runtime_checkable
+class Shutter(Protocol):
+    """Lets light onto the sample, or not."""
+
+    def block(self) -> None:
+        """Block the light and confirm it."""
+
+    def is_blocking(self) -> bool:
+        """Return whether the light is blocked, as the shutter itself reports."""
+
+    def exposure(self) -> AbstractContextManager[None]:
+        """Open for the duration of a `with` block; blocked again however the block ends."""
+
+
+@runtime_checkable
+class Attenuator(Protocol):
+    """Sets the average power at the sample."""
+
+    def set_power(self, watt: float) -> float:
+        """Set the power and return the power reached, in W, by calibration. Only in the dark."""
+
+    def minimum(self) -> None:
+        """Turn to the least transmission."""
+
+
+@runtime_checkable
+class Waveplate(Protocol):
+    """Turns a wave plate."""
+
+    def rotate_to(self, degrees: float) -> float:
+        """Turn to an angle and return the angle reached, in deg."""
+
+
+@runtime_checkable
+class PowerMeter(Protocol):
+    """Reads an average optical power."""
+
+    def read(self, seconds: float) -> PowerReading:
+        """Average for about `seconds` and return the reading."""
+
+
+@runtime_checkable
+class PhotonCounter(Protocol):
+    """Counts photons in a gate."""
+
+    def count(self, dwell: float) -> Count:
+        """Count for `dwell` s and return counts and live time."""
+
+
+@runtime_checkable
+class Scanner(Protocol):
+    """Moves the spot on the sample."""
+
+    def move_to(self, x: float, y: float) -> None:
+        """Move to x, y in um, relative to the emitter."""
+
+    def on_emitter(self) -> None:
+        """Return to the emitter."""
+
+    def off_emitter(self) -> None:
+        """Go where the sample is empty but everything else the same."""
+
+
+@runtime_checkable
+class Ledger(Protocol):
+    """The light that the present spot has taken in this run."""
+
+    def dose(self) -> float:
+        """Return the dose at the beam centre, in J/cm^2; 0 where the spot size is not stated."""

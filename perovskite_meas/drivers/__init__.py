@@ -1,0 +1,8 @@
+"""QCoDeS drivers of the optics that the host frameworks lack: one instrument, one file."""
+
+from .ell14 import ELL14
+from .pm100 import PM100
+from .sc10 import SC10
+from .sr400 import SR400
+
+__all__ = ["ELL14", "PM100", "SC10", "SR400"]

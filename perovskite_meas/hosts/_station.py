@@ -1,0 +1,162 @@
+"""Open a QCoDeS station strictly and in file order, and find parameters in it by dotted name."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, Protocol
+
+from qcodes.instrument import Instrument, InstrumentBase
+from qcodes.parameters import ParameterBase
+from qcodes.station import Station
+
+from perovskite_meas.core.errors import BenchError, InstrumentError, UsageError, did_you_mean
+
+TWIN = "@twin"
+
+
+class ParameterHandle:
+    """A QCoDeS parameter as the bench's role adapters use it."""
+
+    def __init__(self, dotted: str, parameter: ParameterBase, owner: Any) -> None:
+        self.name = dotted
+        self.owner = owner
+        self.unit = str(getattr(parameter, "unit", "") or "")
+        self._parameter = parameter
+
+    def get(self) -> Any:
+        """Read the parameter."""
+        return self._parameter.get()
+
+    def set(self, value: Any) -> None:
+        """Set the parameter.
+
+        Raises:
+            UsageError: it can only be read.
+        """
+        if not self._parameter.settable:
+            raise UsageError(f"{self.name} can only be read; name a parameter that can be set")
+        self._parameter.set(value)
+
+
+class Resolver(Protocol):
+    """Finds a parameter by its dotted name."""
+
+    def __call__(self, dotted: str) -> ParameterHandle:
+        """Return the handle of `instrument.parameter`."""
+
+
+def resolver(station: Station) -> Resolver:
+    """Return a function that finds parameters of a station's instruments by dotted name."""
+
+    def resolve(dotted: str) -> ParameterHandle:
+        first, *rest = dotted.split(".")
+        if first not in station.components:
+            raise UsageError(f"no instrument {first!r} in the station; {did_you_mean(first, station.components)}")
+        node: Any = station.components[first]
+        owner = node
+        for part in rest:
+            known = _members(node)
+            if part not in known:
+                raise UsageError(f"{dotted!r}: {node.name!r} has no {part!r}; {did_you_mean(part, known)}")
+            node = known[part]
+            if isinstance(node, InstrumentBase):
+                owner = node
+        if not isinstance(node, ParameterBase):
+            known = [name for name, member in _members(node).items() if isinstance(member, ParameterBase)]
+            raise UsageError(f"{dotted!r} is an instrument; name one of its parameters: {', '.join(sorted(known))}")
+        return ParameterHandle(dotted, node, owner)
+
+    return resolve
+
+
+def _members(node: Any) -> dict[str, Any]:
+    if not isinstance(node, InstrumentBase):
+        return {}
+    return {**node.parameters, **node.submodules}
+
+
+def visa_libraries(station: Station) -> tuple[str, ...]:
+    """Return the virtual laboratories that a station's file names, in file order."""
+    names = []
+    for entry in (station.config or {}).get("instruments", {}).values():
+        init = entry.get("init") or {}
+        library = str(init.get("visalib") or init.get("visa_library") or "")
+        if library.endswith(TWIN) and library not in names:
+            names.append(library)
+    return tuple(names)
+
+
+def read_station(path: Path) -> Station:
+    """Read a station file without opening anything; what QCoDeS only warns about is refused.
+
+    Raises:
+        BenchError: unreadable, or not a valid station file.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path}: the station file does not exist", [f"create it, or correct `station:` to {path}"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            station = Station(config_file=str(path), default=False)
+        # The YAML library, the schema and QCoDeS each raise kinds of their own here.
+        except Exception as error:
+            raise BenchError(f"{path} is no QCoDeS station file:", [str(error).splitlines()[0]]) from error
+    complaints = [str(item.message).splitlines()[0] for item in caught if "config" in str(item.message).lower()]
+    if complaints:
+        raise BenchError(f"{path} is not a valid QCoDeS station file:", complaints)
+    return station
+
+
+def open_instruments(station: Station, path: Path) -> None:
+    """Open every instrument of a station in file order; on failure close what was opened.
+
+    Raises:
+        InstrumentError: one instrument could not be opened; names it.
+        BenchError: its driver cannot be imported or refuses its arguments.
+    """
+    for name, entry in (station.config or {}).get("instruments", {}).items():
+        try:
+            station.load_instrument(name)
+        except InstrumentError:
+            close_instruments(station)
+            raise
+        # Any driver of any package may be opened here, and each raises what it likes.
+        except Exception as error:
+            close_instruments(station)
+            kind = entry.get("type")
+            where = f" at {entry['address']}" if "address" in entry else ""
+            problem = f"{name} ({kind}){where}: {type(error).__name__}: {error}"
+            if isinstance(error, (ImportError, AttributeError, TypeError, KeyError, ValueError)):
+                raise BenchError(f"{path}: an instrument cannot be made:", [problem]) from error
+            raise InstrumentError(f"{path.name}: cannot open {problem}") from error
+
+
+def close_instruments(station: Station) -> list[str]:
+    """Close every instrument of a station; return what went wrong."""
+    problems = []
+    for name in reversed(list(station.components)):
+        component = station.components[name]
+        if isinstance(component, Instrument):
+            try:
+                component.close()
+            # A dead line must not keep the other instruments open.
+            except Exception as error:
+                problems.append(f"{name} did not close: {type(error).__name__}: {error}")
+        station.remove_component(name)
+    return problems
+
+
+def identities(station: Station) -> dict[str, dict[str, str | None]]:
+    """Ask every instrument who it is; what does not answer is said so."""
+    found: dict[str, dict[str, str | None]] = {}
+    for name, component in station.components.items():
+        if isinstance(component, Instrument):
+            try:
+                found[name] = {"driver": f"{type(component).__module__}.{type(component).__name__}"} | dict(
+                    component.get_idn()
+                )
+            # Provenance is worth having even where one identity query fails.
+            except Exception as error:
+                found[name] = {"error": f"{type(error).__name__}: {error}"}
+    return found

@@ -1,0 +1,202 @@
+"""Rows into an ordinary QCoDeS dataset, one flush each, and back out as xarray."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qcodes.dataset as qcd
+import xarray as xr
+from qcodes.dataset.data_set import DataSet
+from qcodes.dataset.experiment_container import Experiment
+from qcodes.dataset.measurements import DataSaver
+from qcodes.station import Station
+
+from perovskite_meas.core.columns import Column
+from perovskite_meas.core.errors import PerovskiteMeasError, RecordError
+
+RUN_TAG = "perovskite_meas_run"
+ANALYSIS_TAG = "perovskite_meas_analysis"
+
+log = logging.getLogger(__name__)
+
+
+class StorageError(PerovskiteMeasError):
+    """A row could not be stored in the database."""
+
+
+def measurement(
+    name: str, columns: Sequence[Column], experiment: Experiment | None, station: Station | None
+) -> qcd.Measurement:
+    """Return a QCoDeS measurement with a setpoint `row` and one dependent per column."""
+    made = qcd.Measurement(exp=experiment, station=station, name=name)
+    made.register_custom_parameter("row", label="row", unit="", paramtype="numeric")
+    for column in columns:
+        setpoints = ["row"]
+        if column.array:
+            made.register_custom_parameter(_index(column), label=f"index in {column.name}", paramtype="array")
+            setpoints.append(_index(column))
+        unit = "" if column.unit == "1" else column.unit
+        kind = "array" if column.array else "numeric"
+        made.register_custom_parameter(column.name, label=column.doc, unit=unit, setpoints=setpoints, paramtype=kind)
+    made.write_period = 3600.0
+    return made
+
+
+def _index(column: Column) -> str:
+    return f"{column.name}_index"
+
+
+@contextmanager
+def quiet_run(made: qcd.Measurement) -> Iterator[DataSaver]:
+    """Enter a QCoDeS run without its line on standard output."""
+    runner = made.run()
+    with redirect_stdout(io.StringIO()):
+        saver = runner.__enter__()
+    try:
+        yield saver
+    except BaseException as error:
+        runner.__exit__(type(error), error, error.__traceback__)
+        raise
+    runner.__exit__(None, None, None)
+
+
+class DatasetSink:
+    """Stores each row and returns when it is in the database."""
+
+    def __init__(self, saver: DataSaver, columns: Sequence[Column]) -> None:
+        self._saver = saver
+        self._columns = tuple(columns)
+        self.rows: list[Mapping[str, Any]] = []
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add one row and flush it.
+
+        Raises:
+            StorageError: the database did not take it (locked, disk full, read-only).
+        """
+        self.rows.append(row)
+        results: list[tuple[str, Any]] = [("row", len(self.rows) - 1)]
+        for column in self._columns:
+            value = row[column.name]
+            if column.array:
+                results.append((_index(column), np.arange(value.size).reshape(value.shape)))
+            results.append((column.name, value))
+        self._saver.add_result(*results)
+        self._saver.flush_data_to_database()
+        if unwritten(self._saver.dataset):
+            raise StorageError(
+                f"row {len(self.rows) - 1} could not be written to {self._saver.dataset.path_to_db}: the database is "
+                "locked by another program, read-only, or the disk is full. The rows of this run are kept in data.nc "
+                "of its folder; close the other program (never keep the database on a network share) and run again"
+            )
+
+
+def unwritten(dataset: Any) -> bool:
+    """Return whether a flush left rows behind; QCoDeS logs the failure of a flush but does not raise it."""
+    return bool(getattr(dataset, "_results", ()))
+
+
+def verify(dataset: DataSet, rows: int, columns: Sequence[Column]) -> list[str]:
+    """Compare the stored number of results with the rows that were yielded; return what is missing."""
+    expected = rows * len(columns)
+    stored = dataset.number_of_results
+    if stored == expected:
+        return []
+    return [f"the database holds {stored} results where {rows} rows x {len(columns)} columns = {expected} were yielded"]
+
+
+def rows_to_xarray(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> xr.Dataset:
+    """Return rows held in memory as a dataset."""
+    arrays = {column.name: np.asarray([row[column.name] for row in rows]) for column in columns}
+    return _assemble(arrays, [(c.name, c.array, c.attrs()) for c in columns], len(rows))
+
+
+def dataset_to_xarray(dataset: Any, columns: Sequence[tuple[str, bool, Mapping[str, Any]]]) -> xr.Dataset:
+    """Read a run's rows from the database: complete rows only, first dimension "row"."""
+    stored = dataset.get_parameter_data()
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name, is_array, _ in columns:
+        values = np.asarray(stored.get(name, {}).get(name, np.empty(0)))
+        if is_array and values.ndim == 1 and values.dtype == object:
+            values = np.stack(values) if len(values) else values.astype(float)
+        arrays[name] = values
+    count = min((len(values) for values in arrays.values()), default=0)
+    return _assemble({name: values[:count] for name, values in arrays.items()}, columns, count)
+
+
+def _assemble(
+    arrays: Mapping[str, np.ndarray[Any, Any]], columns: Sequence[tuple[str, bool, Mapping[str, Any]]], count: int
+) -> xr.Dataset:
+    variables = {}
+    for name, is_array, attrs in columns:
+        values = arrays[name]
+        extra = [f"{name}_{axis}" for axis in range(1, values.ndim)] if is_array else []
+        variables[name] = (["row", *extra], values, dict(attrs))
+    data = xr.Dataset(variables, coords={"row": np.arange(count)})
+    data.attrs["units"] = {name: str(attrs.get("units", "1")) for name, _, attrs in columns}
+    return data
+
+
+def columns_of(stored: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool, dict[str, Any]]]:
+    """Return (name, is array, attributes) from the columns in a run's provenance."""
+    return [
+        (str(c["name"]), bool(c["array"]), {key: value for key, value in c.items() if key not in ("name", "array")})
+        for c in stored
+    ]
+
+
+@contextmanager
+def own_database(path: Path) -> Iterator[None]:
+    """Use the database at `path` for the block and leave QCoDeS's own choice as it was."""
+    with redirect_stdout(io.StringIO()), qcd.initialised_database_at(path):
+        yield
+
+
+def open_by_guid(guid: str, path: Path) -> DataSet:
+    """Open a run of the database at `path`.
+
+    Raises:
+        RecordError: no such run there.
+    """
+    return _opened(path, lambda connection: qcd.load_by_guid(guid, conn=connection), f"guid {guid}")
+
+
+def open_by_id(run_id: int, path: Path) -> DataSet:
+    """Open run number `run_id` of the database at `path`.
+
+    Raises:
+        RecordError: no such run there.
+    """
+    return _opened(path, lambda connection: qcd.load_by_id(run_id, conn=connection), f"run {run_id}")
+
+
+def _opened(path: Path, load: Any, what: str) -> DataSet:
+    if not path.is_file():
+        raise RecordError(f"no database at {path}")
+    connection = qcd.connect(str(path))
+    try:
+        return load(connection)  # type: ignore[no-any-return]
+    except (NameError, RuntimeError, ValueError, sqlite3.Error) as error:
+        connection.close()
+        raise RecordError(f"no {what} in {path}: {error}") from error
+
+
+def run_facts(dataset: Any) -> dict[str, Any]:
+    """Return what a run's metadata says about it.
+
+    Raises:
+        RecordError: the run was not made by this package.
+    """
+    text = dataset.metadata.get(RUN_TAG)
+    if not isinstance(text, str):
+        raise RecordError(f"run {dataset.run_id} of {dataset.path_to_db} was not made by perovskite_meas")
+    facts: dict[str, Any] = json.loads(text)
+    return facts

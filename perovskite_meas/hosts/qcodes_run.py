@@ -1,0 +1,202 @@
+"""`run`: one procedure on one bench into one QCoDeS dataset, then hooks and report."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import qcodes.dataset as qcd
+import xarray as xr
+
+from perovskite_meas.bench import Bench
+from perovskite_meas.core.errors import BenchError
+from perovskite_meas.core.procedure import Procedure
+from perovskite_meas.runner.drive import drive
+from perovskite_meas.runner.finish import finish
+from perovskite_meas.runner.folder import PROVENANCE, check_writable, make_folder, write_json
+from perovskite_meas.runner.plan import Plan, plan
+from perovskite_meas.runner.progress import Progress
+from perovskite_meas.runner.provenance import provenance
+from perovskite_meas.runner.record import Record
+
+from ._store import (
+    ANALYSIS_TAG,
+    RUN_TAG,
+    DatasetSink,
+    columns_of,
+    dataset_to_xarray,
+    measurement,
+    open_by_guid,
+    own_database,
+    quiet_run,
+    rows_to_xarray,
+    unwritten,
+    verify,
+)
+from .qcodes_bench import QCoDeSBench
+
+
+def rehearse(procedure: Procedure, bench: Bench) -> Plan:
+    """Check everything that can be checked before any light, and return the dry run.
+
+    Raises:
+        BenchError: roles, calibrations or sample facts are missing.
+    """
+    problems = bench.check(procedure)
+    if problems:
+        raise BenchError(f"{type(procedure).__name__} cannot run on {bench.spec.path}:", problems)
+    return plan(procedure, bench)
+
+
+def prepare(procedure: Procedure, bench: Bench) -> Plan:
+    """Rehearse, and refuse what would break a limit.
+
+    Raises:
+        BenchError: roles, calibrations or sample facts are missing.
+        PlanRefusedError: a limit would be broken.
+    """
+    rehearsed = rehearse(procedure, bench)
+    rehearsed.refuse()
+    return rehearsed
+
+
+def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, progress: bool | None = None) -> Record:
+    """Run `procedure` on `bench` and return its record.
+
+    Args:
+        procedure: what to do.
+        bench: where; from `load_bench`.
+        into: folder of the run folders, and of `runs.db` unless the bench adopted an open station.
+        progress: write progress to standard error; by default only on a terminal.
+
+    Raises:
+        BenchError, PlanRefusedError: refused before any light.
+        Exception: whatever stopped the run, after the safe state, with `error.record` set.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, likewise.
+    """
+    rehearsed = prepare(procedure, bench)
+    into = Path(into)
+    check_writable(into)
+    if bench.adopted:
+        return _Run(procedure, bench, into, rehearsed).go(_own_experiment(), progress)
+    with own_database((into / "runs.db").resolve()):
+        experiment = qcd.load_or_create_experiment(
+            type(procedure).__name__, bench.spec.sample.name or "sample", load_last_duplicate=True
+        )
+        return _Run(procedure, bench, into, rehearsed).go(experiment, progress)
+
+
+def _own_experiment() -> Any:
+    """Return the lab's current experiment; make one where the database has none yet."""
+    known = qcd.experiments()
+    if known:
+        return None
+    return qcd.load_or_create_experiment("perovskite_meas", "sample")
+
+
+class _Run:
+    """One run in progress."""
+
+    def __init__(self, procedure: Procedure, bench: QCoDeSBench, into: Path, rehearsed: Plan) -> None:
+        self.procedure = procedure
+        self.bench = bench
+        self.into = into
+        self.plan = rehearsed
+        self.problems: list[str] = []
+        self.facts = provenance(procedure, bench, rehearsed, {"host": {"framework": "qcodes"}})
+        self.columns = columns_of(self.facts["columns"])
+
+    def go(self, experiment: Any, progress: bool | None) -> Record:
+        name = type(self.procedure).__name__
+        made = measurement(name, self.procedure.columns, experiment, self.bench.station)
+        shown = sys.stderr.isatty() if progress is None else progress
+        watcher = Progress(self.plan, sys.stderr) if shown else None
+        failure: BaseException | None = None
+        dataset: Any = None
+        sink: DatasetSink | None = None
+        try:
+            with quiet_run(made) as saver:
+                dataset = saver.dataset
+                folder = self._open_folder(dataset)
+                sink = DatasetSink(saver, self.procedure.columns)
+                try:
+                    drive(self.procedure, self.bench, sink, watcher, self.problems)
+                except BaseException as error:
+                    failure = error
+                    raise
+                finally:
+                    self.facts["snapshot_after"] = self.bench.station.snapshot(update=False)
+        except BaseException as error:
+            if dataset is None or sink is None:
+                raise
+            if failure is None:
+                failure = error
+            elif error is not failure:
+                self.problems.append(f"closing the run: {type(error).__name__}: {error}")
+        if watcher is not None:
+            watcher.close()
+        record = self._finish(folder, dataset, sink, failure)
+        if failure is not None:
+            failure.record = record  # type: ignore[attr-defined]
+            raise failure
+        return record
+
+    def _open_folder(self, dataset: Any) -> Path:
+        folder = make_folder(self.into, type(self.procedure).__name__, str(dataset.run_id))
+        self.facts["host"] |= {
+            "database": str(Path(dataset.path_to_db).resolve()),
+            "run_id": dataset.run_id,
+            "guid": dataset.guid,
+            "folder": str(folder.resolve()),
+        }
+        write_json(folder / PROVENANCE, self.facts)
+        dataset.add_metadata(RUN_TAG, json.dumps(self.facts, default=str))
+        return folder
+
+    def _finish(self, folder: Path, dataset: Any, sink: DatasetSink, failure: BaseException | None) -> Record:
+        status = "completed"
+        if failure is not None:
+            status = "aborted" if isinstance(failure, KeyboardInterrupt) else "failed"
+            self.facts["error"] = f"{type(failure).__name__}: {failure}"
+        data = self._data(dataset, sink)
+        guid, database = dataset.guid, Path(dataset.path_to_db)
+        record = finish(folder, data, self.facts, status, self.problems)
+        if record.results:
+            self._tag(dataset, {name: _summary(result) for name, result in record.results.items()})
+        record.run_id, record.guid = dataset.run_id, guid
+        record.open_dataset = lambda: open_by_guid(guid, database)
+        dataset.conn.close()
+        return record
+
+    def _data(self, dataset: Any, sink: DatasetSink) -> xr.Dataset:
+        """Return the rows as stored; from memory where the database did not take them all."""
+        try:
+            self.problems += verify(dataset, len(sink.rows), self.procedure.columns)
+            data = dataset_to_xarray(dataset, self.columns)
+        except (sqlite3.Error, RuntimeError) as error:
+            self.problems.append(f"the rows could not be read back from the database: {error}")
+            data = rows_to_xarray(sink.rows, self.procedure.columns)
+        if data.sizes["row"] < len(sink.rows):
+            self.problems.append(
+                f"the database took {data.sizes['row']} of {len(sink.rows)} rows; data.nc holds all of them"
+            )
+            data = rows_to_xarray(sink.rows, self.procedure.columns)
+        elif unwritten(dataset):
+            self.problems.append("the database still has rows to write")
+        return data
+
+    def _tag(self, dataset: Any, summary: Mapping[str, Any]) -> None:
+        try:
+            dataset.add_metadata(ANALYSIS_TAG, json.dumps(summary, default=str))
+        except (sqlite3.Error, RuntimeError) as error:
+            self.problems.append(f"the results could not be noted in the database: {error}")
+
+
+def _summary(result: Any) -> dict[str, Any]:
+    return {
+        name: str(value) for name, value in vars(result).items() if not hasattr(value, "__len__") or len(value) < 80
+    }

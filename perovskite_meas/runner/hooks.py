@@ -1,0 +1,66 @@
+"""What follows the rows: each analysis, its result and figure on disk, then the report."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from perovskite_meas.core.analysis import Analysis, StoredResult, result_to_json
+from perovskite_meas.core.plugins import find
+
+from .folder import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """Results by analysis name, and what went wrong."""
+
+    results: Mapping[str, Any]
+    problems: tuple[str, ...]
+
+
+def analyse(folder: Path, data: xr.Dataset, names: Iterable[str]) -> Analysed:
+    """Run each analysis on `data`; store `analysis/<name>.json` and `.svg`.
+
+    A hook that fails costs no data and does not stop the next one.
+    """
+    results: dict[str, Any] = {}
+    problems: list[str] = []
+    for name in names:
+        try:
+            hook = find("analyses", name)
+            result = hook(data)
+            results[name] = result
+            write_json(folder / "analysis" / f"{name}.json", result_to_json(result))
+            _draw(folder / "analysis" / f"{name}.svg", hook, data, result)
+            refused = getattr(result, "refused", None)
+            if refused:
+                problems.append(f"analysis {name!r} refused: {refused}")
+        # Anyone's analysis runs here, after the data are safe on disk: whatever it raises is reported.
+        except Exception as error:
+            problems.append(f"analysis {name!r} failed: {type(error).__name__}: {error}")
+            log = folder / "analysis" / f"{name}.error.txt"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(traceback.format_exc(), encoding="utf-8")
+    return Analysed(results, tuple(problems))
+
+
+def _draw(path: Path, hook: Analysis[Any], data: xr.Dataset, result: Any) -> None:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    FigureCanvasSVG(figure)
+    hook.draw(data, result, figure)
+    if figure.axes:
+        figure.savefig(path, metadata={"Date": None})
+
+
+def stored_results(folder: Path) -> dict[str, StoredResult]:
+    """Return the results that lie in a run folder."""
+    return {path.stem: StoredResult(read_json(path)) for path in sorted((folder / "analysis").glob("*.json"))}

@@ -1,0 +1,144 @@
+"""The dry run: the same generator on planning roles, before any light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from perovskite_meas.core.analysis import Forecast
+from perovskite_meas.core.errors import AnalysisRefused, PlanRefusedError, RowError
+from perovskite_meas.core.plugins import find
+from perovskite_meas.core.units import show
+
+if TYPE_CHECKING:
+    from perovskite_meas.bench import Bench
+    from perovskite_meas.core.procedure import Procedure
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do, as far as it can be known beforehand."""
+
+    procedure: str
+    rows: int
+    duration: float
+    """Seconds on the bench's clock."""
+    moments: tuple[float, ...]
+    """Planned end of each row, in s; the progress bar weighs rows by it."""
+    dose: float | None
+    """J/cm^2 at the emitter; None where the spot size is not stated."""
+    max_power: float | None
+    max_fluence: float | None
+    max_irradiance: float | None
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def refuse(self) -> None:
+        """Raise if a limit would be broken.
+
+        Raises:
+            PlanRefusedError: lists every limit and what to change.
+        """
+        if self.problems:
+            raise PlanRefusedError(f"{self.procedure} was refused before any light:", self.problems)
+
+    def lines(self) -> list[str]:
+        """Return the plan as short lines; what cannot be known is called unknown."""
+        text = [
+            f"rows             {self.rows}",
+            f"duration         {duration(self.duration)}",
+            f"dose             {_known(self.dose, 'J/cm^2')} on the emitter",
+            f"power            up to {_known(self.max_power, 'W')} at the sample",
+            f"peak fluence     up to {_known(self.max_fluence, 'J/cm^2')}",
+            f"peak irradiance  up to {_known(self.max_irradiance, 'W/cm^2')}",
+        ]
+        for name, forecast in self.forecasts.items():
+            text.append(f"{name}:")
+            text.append(f"  count rate     up to {_known(forecast.count_rate, 'cps')}")
+            if forecast.mean_excitations is None:
+                text.append("  <N>            unknown")
+            else:
+                text.append("  <N>            {:.3g} to {:.3g}".format(*forecast.mean_excitations))
+            text += [f"  sigma({key}) {100 * value:.2g} %" for key, value in forecast.sigma.items()]
+            text += [f"  unknown: {item}" for item in forecast.unknown]
+        return text
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as people read it.
+
+    Examples:
+        >>> duration(95)
+        '1:35'
+        >>> duration(7322)
+        '2:02:02'
+    """
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _known(value: float | None, unit: str) -> str:
+    return "unknown" if value is None or not np.isfinite(value) else show(value, unit)
+
+
+def plan(procedure: Procedure, bench: Bench) -> Plan:
+    """Rehearse `procedure` on the bench's planning roles; opens and moves nothing.
+
+    Raises:
+        BenchError: a role or a condition that the procedure or its analyses need is missing.
+    """
+    rehearsal = bench.rehearse(procedure)
+    columns = {column.name: column for column in procedure.columns}
+    kept: dict[str, list[Any]] = {name: [] for name in columns}
+    moments: list[float] = []
+    started = rehearsal.clock.now()
+    rows = procedure.measure(**rehearsal.arguments)
+    try:
+        for row in rows:
+            for name in columns:
+                if name not in row:
+                    raise RowError(f"planned row {len(moments)}: no value for the declared column {name!r}")
+                kept[name].append(row[name])
+            moments.append(rehearsal.clock.now() - started)
+    finally:
+        rows.close()
+    planned = xr.Dataset(
+        {name: ("row", np.asarray(kept[name]), columns[name].attrs()) for name in columns if not columns[name].array},
+        attrs={"conditions": bench.conditions()},
+    )
+    problems = list(rehearsal.problems)
+    forecasts: dict[str, Forecast] = {}
+    for name in procedure.analyses:
+        try:
+            forecast = find("analyses", name).predict(planned)
+        except AnalysisRefused as refusal:
+            problems.append(f"{name}: {refusal}")
+            continue
+        if forecast is None:
+            continue
+        forecasts[name] = forecast
+        problems += _too_bright(forecast, bench)
+    return Plan(
+        procedure=type(procedure).__name__,
+        rows=len(moments),
+        duration=rehearsal.clock.now() - started,
+        moments=tuple(moments),
+        dose=rehearsal.dose,
+        max_power=rehearsal.max_power,
+        max_fluence=rehearsal.max_fluence,
+        max_irradiance=rehearsal.max_irradiance,
+        forecasts=forecasts,
+        problems=tuple(problems),
+    )
+
+
+def _too_bright(forecast: Forecast, bench: Bench) -> list[str]:
+    limit = bench.limits.count_rate
+    if limit is None or forecast.count_rate is None or forecast.count_rate <= limit.value:
+        return []
+    return [limit.breach(forecast.count_rate, " expected")]

@@ -1,0 +1,50 @@
+"""Simulated instruments, bytes in and bytes out; which ones there are, and how a table wires them up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...core.errors import UsageError, did_you_mean
+from . import ell14, pm100d, sc10, sr400
+from .device import Laboratory, WireDevice, Wiring
+
+Factory = Callable[[Laboratory, Sequence[Wiring]], WireDevice]
+"""Makes the device for one address from the entries of the wiring table (several on a multidrop line)."""
+
+FACTORIES: dict[str, Factory] = {
+    "ELL14": ell14.make,
+    "PM100D": pm100d.make,
+    "SC10": sc10.make,
+    "SR400": sr400.make,
+}
+"""Device name in world.yaml -> factory."""
+
+
+def wire_up(laboratory: Laboratory, address: str, wiring: Any) -> WireDevice:
+    """Make the device that one entry of the wiring table describes.
+
+    Args:
+        laboratory: the World whose ports the device touches.
+        address: named in errors.
+        wiring: a mapping, a model with `model_dump`, or a list of these for several on one line.
+
+    Raises:
+        UsageError: an unknown or missing device name, or devices that cannot share a line.
+    """
+    several = wiring if isinstance(wiring, list | tuple) else [wiring]
+    entries = [_entry(one) for one in several]
+    names = {str(entry.get("device")) for entry in entries}
+    if len(names) != 1:
+        raise UsageError(f"{address}: one line cannot hold {' and '.join(sorted(names)) or 'nothing'}")
+    name = names.pop()
+    if name not in FACTORIES:
+        raise UsageError(f"{address}: no simulated device {name!r}; {did_you_mean(name, FACTORIES)}")
+    return FACTORIES[name](laboratory, entries)
+
+
+def _entry(wiring: Any) -> Wiring:
+    if isinstance(wiring, Mapping):
+        return wiring
+    dumped: Mapping[str, Any] = wiring.model_dump(exclude_none=True)
+    return dumped

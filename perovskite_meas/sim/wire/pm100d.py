@@ -1,0 +1,317 @@
+"""Thorlabs PM100D power meter with a photodiode head, as it answers on USB.
+
+Source: PM100D operation manual p.49-51 and PM100USB manual p.20-21. The 3 ms per sample, the ranges, the
+zeroing time and the reading 9.9E37 beyond the range are unverified against the manual.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .device import Laboratory, Reply, WireDevice, Wiring
+from .faults import Faults
+from .scpi import Handler, Parser, ScpiError
+
+SAMPLE = 0.003
+"""Seconds for one of the samples that a reading averages."""
+RANGES = tuple(50e-9 * 10**decade for decade in range(7))
+"""Upper ends of the ranges, W."""
+WAVELENGTHS = (400.0, 1100.0)
+"""Limits of the head's wavelength correction, nm."""
+ZEROING = 1.0
+"""Seconds that a zero adjustment takes."""
+OVERRANGE = 9.9e37
+
+
+class MeterFaults(Faults):
+    """Faults of a power meter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sensor_missing = False
+
+    def no_sensor(self) -> None:
+        """Pull the head off the console."""
+        self.sensor_missing = True
+
+    def sensor(self) -> None:
+        """Put the head back."""
+        self.sensor_missing = False
+
+
+class PM100D(WireDevice):
+    """A console and its head.
+
+    Args:
+        head: the World's port with `watts(t0, t1, correction_nm)`.
+        identity: the reply to `*IDN?`.
+        sensor: the reply to `SYST:SENS:IDN?`: name, serial number, calibration, type, subtype, flags.
+    """
+
+    faults: MeterFaults
+
+    def __init__(self, head: Any, *, identity: str, sensor: str) -> None:
+        super().__init__(turnaround=0.001)
+        self.faults = MeterFaults()
+        self._head = head
+        self._identity = identity
+        self._sensor = sensor
+        self._parser = Parser(self._commands())
+        self._busy = 0.0
+        self._now = 0.0
+        self._zeroing: tuple[float, float] | None = None
+        self.zero = 0.0
+        """What the last zero adjustment subtracts, W."""
+        self._latest: float | None = None
+        self._reset("")
+
+    def _command(self, command: bytes, now: float) -> None:
+        self._now = max(now, self._busy)
+        replies = self._parser.execute(command.decode("ascii", "replace"))
+        if not replies:
+            return
+        if len(replies) == 1:
+            only = replies[0]
+            joined: Reply = only + b"\n" if isinstance(only, bytes) else lambda: only() + b"\n"
+        else:
+            joined = lambda: b";".join(r if isinstance(r, bytes) else r() for r in replies) + b"\n"  # noqa: E731
+        self._reply(joined, max(self._now, self._busy) + self.turnaround)
+
+    def clear(self) -> None:
+        """Stop what is being measured and drop all buffers."""
+        super().clear()
+        self._busy = 0.0
+
+    def _commands(self) -> dict[str, Handler]:
+        sense, zero = "[SENSe:]", "[SENSe:]CORRection:COLLect:ZERO"
+        return {
+            "*IDN?": self._identify,
+            "*RST": self._reset,
+            "*OPC?": lambda _: b"1",
+            "*TST?": lambda _: b"0",
+            "SYSTem:SENSor:IDN?": self._get_sensor,
+            "SYSTem:VERSion?": lambda _: b"1999.0",
+            sense + "CORRection:WAVelength": self._set_wavelength,
+            sense + "CORRection:WAVelength?": self._get_wavelength,
+            sense + "CORRection[:LOSS[:INPut[:MAGNitude]]]": self._set_loss,
+            sense + "CORRection[:LOSS[:INPut[:MAGNitude]]]?": lambda _: real(self.loss_db),
+            sense + "AVERage[:COUNt]": self._set_averages,
+            sense + "AVERage[:COUNt]?": lambda _: b"%d" % self.averages,
+            sense + "POWer[:DC]:RANGe:AUTO": self._set_auto,
+            sense + "POWer[:DC]:RANGe:AUTO?": lambda _: b"%d" % self.auto,
+            sense + "POWer[:DC]:RANGe[:UPPer]": self._set_range,
+            sense + "POWer[:DC]:RANGe[:UPPer]?": self._get_range,
+            sense + "POWer[:DC]:UNIT": self._set_unit,
+            sense + "POWer[:DC]:UNIT?": lambda _: self.unit.encode(),
+            sense + "POWer[:DC]:REFerence": self._set_reference,
+            sense + "POWer[:DC]:REFerence?": lambda _: real(self.reference),
+            sense + "POWer[:DC]:REFerence:STATe": self._set_relative,
+            sense + "POWer[:DC]:REFerence:STATe?": lambda _: b"%d" % self.relative,
+            zero + "[:INITiate]": self._zero_start,
+            zero + ":ABORt": self._zero_abort,
+            zero + ":STATe?": self._zero_running,
+            zero + ":MAGNitude?": self._zero_value,
+            "CONFigure[:SCALar][:POWer]": lambda _: None,
+            "CONFigure?": lambda _: b"POW",
+            "INITiate[:IMMediate]": self._initiate,
+            "FETCh?": self._fetch,
+            "READ?": self._measure,
+            "MEASure[:SCALar][:POWer]?": self._measure,
+            "MEASure[:SCALar]:ENERgy?": self._not_for_this_head,
+            "MEASure[:SCALar]:FREQuency?": self._not_for_this_head,
+            "ABORt": lambda _: None,
+        }
+
+    # Common commands and system -----------------------------------------------------------------------
+
+    def _reset(self, _: str) -> None:
+        """`*RST`: power-on settings; the zero stays."""
+        self.wavelength = 800.0
+        self.averages = 1
+        self.auto = True
+        self.range = RANGES[-1]
+        self.unit = "W"
+        self.loss_db = 0.0
+        self.reference = 0.0
+        self.relative = False
+
+    def _identify(self, _: str) -> bytes:
+        """`*IDN?`."""
+        return self._identity.encode()
+
+    def _get_sensor(self, _: str) -> bytes:
+        """`SYST:SENS:IDN?`; without a head the first field says so."""
+        return b"no sensor,,,0,0,0" if self.faults.sensor_missing else self._sensor.encode()
+
+    # Settings -----------------------------------------------------------------------------------------
+
+    def _set_wavelength(self, text: str) -> None:
+        """`SENS:CORR:WAV`, nm."""
+        self.wavelength = number(text, *WAVELENGTHS)
+
+    def _get_wavelength(self, text: str) -> bytes:
+        """`SENS:CORR:WAV? [MIN|MAX]`, nm."""
+        return real(limit(text, *WAVELENGTHS, now=self.wavelength))
+
+    def _set_averages(self, text: str) -> None:
+        """`SENS:AVER:COUN`."""
+        self.averages = int(number(text, 1, 300000))
+
+    def _set_range(self, text: str) -> None:
+        """`SENS:POW:RANG:UPP`, W: the smallest range that holds the value; ends auto-ranging."""
+        wanted = number(text, RANGES[0], RANGES[-1])
+        self.range = next(upper for upper in RANGES if upper >= wanted * (1 - 1e-9))
+        self.auto = False
+
+    def _get_range(self, text: str) -> bytes:
+        """`SENS:POW:RANG:UPP? [MIN|MAX]`, W."""
+        return real(limit(text, RANGES[0], RANGES[-1], now=self.range))
+
+    def _set_unit(self, text: str) -> None:
+        """`SENS:POW:UNIT W|DBM`."""
+        if text.upper() not in ("W", "DBM"):
+            raise ScpiError(-224, "Illegal parameter value")
+        self.unit = text.upper()
+
+    def _set_auto(self, text: str) -> None:
+        """`SENS:POW:RANG:AUTO 0|1`."""
+        self.auto = switch(text)
+
+    def _set_loss(self, text: str) -> None:
+        """`SENS:CORR:LOSS:INP:MAGN`, dB of attenuation in front of the head."""
+        self.loss_db = number(text, -60, 60)
+
+    def _set_reference(self, text: str) -> None:
+        """`SENS:POW:REF`, W."""
+        self.reference = number(text, -1e3, 1e3)
+
+    def _set_relative(self, text: str) -> None:
+        """`SENS:POW:REF:STAT 0|1`."""
+        self.relative = switch(text)
+
+    # Measuring ----------------------------------------------------------------------------------------
+
+    def _measure(self, _: str) -> Reply:
+        """`MEAS:POW?` and `READ?`: the reading is over when its samples are."""
+        start, end = self._occupy(self.averages * SAMPLE)
+        return lambda: real(self._read(start, end))
+
+    def _initiate(self, _: str) -> None:
+        """`INIT`: start a reading that `FETC?` returns."""
+        start, end = self._occupy(self.averages * SAMPLE)
+        self._latest = None
+        self._insert(end, lambda: self._keep(start, end))
+
+    def _fetch(self, _: str) -> Reply:
+        """`FETC?`: the latest reading; waits for one that is under way."""
+        return lambda: real(OVERRANGE if self._latest is None else self._latest)
+
+    def _not_for_this_head(self, _: str) -> None:
+        """Energy, frequency: a photodiode has none."""
+        raise ScpiError(-221, "Settings conflict")
+
+    def _zero_start(self, _: str) -> None:
+        """`SENS:CORR:COLL:ZERO:INIT`."""
+        self._zeroing = (self._now, self._now + ZEROING)
+
+    def _zero_abort(self, _: str) -> None:
+        """`SENS:CORR:COLL:ZERO:ABOR`."""
+        self._zeroing = None
+
+    def _zero_running(self, _: str) -> bytes:
+        """`SENS:CORR:COLL:ZERO:STAT?`: 1 while it runs."""
+        self._settle_zero()
+        return b"0" if self._zeroing is None else b"1"
+
+    def _zero_value(self, _: str) -> bytes:
+        """`SENS:CORR:COLL:ZERO:MAGN?`, W."""
+        self._settle_zero()
+        return real(self.zero)
+
+    def poll(self, now: float) -> list[bytes]:
+        """Return the replies that are due; a reading begun by `INIT` ends in silence."""
+        return [reply for reply in super().poll(now) if reply]
+
+    def _occupy(self, seconds: float) -> tuple[float, float]:
+        start = max(self._now, self._busy)
+        self._busy = start + seconds
+        return start, self._busy
+
+    def _keep(self, start: float, end: float) -> bytes:
+        self._latest = self._read(start, end)
+        return b""
+
+    def _read(self, start: float, end: float) -> float:
+        """Return the reading over [start, end] in the unit that is set."""
+        self._settle_zero()
+        if self.faults.sensor_missing:
+            return OVERRANGE
+        watts = float(self._head.watts(start, end, self.wavelength)) - self.zero
+        if self.auto:
+            self.range = next((upper for upper in RANGES if abs(watts) <= upper), RANGES[-1])
+        if watts > self.range * 1.05:
+            return OVERRANGE
+        watts *= 10 ** (self.loss_db / 10)
+        if self.relative:
+            watts -= self.reference
+        if self.unit == "W":
+            return watts
+        return 10 * math.log10(max(watts, 1e-15) / 1e-3)
+
+    def _settle_zero(self) -> None:
+        """Take over a zero adjustment that has run to its end."""
+        if self._zeroing is not None and self._zeroing[1] <= self._now:
+            self.zero = float(self._head.watts(*self._zeroing, self.wavelength))
+            self._zeroing = None
+
+
+def real(value: float) -> bytes:
+    """Return a number as the meter prints it."""
+    return b"%.8E" % value
+
+
+def limit(text: str, low: float, high: float, now: float) -> float:
+    """Return what a query with MIN, MAX or nothing asks for."""
+    return {"MIN": low, "MAX": high, "MINIMUM": low, "MAXIMUM": high}.get(text.upper(), now)
+
+
+def number(text: str, low: float, high: float) -> float:
+    """Parse the number of a setting.
+
+    Raises:
+        ScpiError: -104 not a number, -222 out of range.
+    """
+    if text.upper() in ("MIN", "MAX", "MINIMUM", "MAXIMUM"):
+        return limit(text, low, high, low)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ScpiError(-104, "Data type error") from None
+    if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
+        raise ScpiError(-222, "Data out of range")
+    return value
+
+
+def switch(text: str) -> bool:
+    """Parse an on or off.
+
+    Raises:
+        ScpiError: -224 neither.
+    """
+    words = {"0": False, "OFF": False, "1": True, "ON": True}
+    if text.upper() not in words:
+        raise ScpiError(-224, "Illegal parameter value")
+    return words[text.upper()]
+
+
+def make(laboratory: Laboratory, entries: Sequence[Wiring]) -> PM100D:
+    """Wire up one meter: `port`, and perhaps `serial`, `identity` and `sensor`."""
+    entry = entries[0]
+    serial = entry.get("serial", "P0000001")
+    return PM100D(
+        laboratory.port(entry["port"]),
+        identity=entry.get("identity", f"THORLABS,PM100D,{serial},2.4.0"),
+        sensor=entry.get("sensor", "S120C,12345678,01-Jan-2024,1,18,33"),
+    )

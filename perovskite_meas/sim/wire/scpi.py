@@ -1,0 +1,94 @@
+"""SCPI of a simulated instrument: short and long forms, chains of commands, the error queue.
+
+Source: SCPI-1999 volume 1, chapters 6 and 21.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import product
+
+from .device import Reply
+
+_NODES = re.compile(r"\[:?(?P<optional>[*\w]+):?|(?P<word>[*\w]+)")
+
+Handler = Callable[[str], Reply | None]
+"""Takes the text of the parameters; returns the reply of a query."""
+
+
+class ScpiError(Exception):
+    """An error for the instrument's queue: number and text."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(number, text)
+        self.entry = f'{number:+d},"{text}"'
+
+
+class Parser:
+    """Dispatches commands to handlers.
+
+    A header is spelled like `[SENSe]:CORRection:WAVelength?`: capitals are the short form, brackets may be
+    left out. Capitals in what comes in do not count.
+
+    Args:
+        commands: spelling -> handler.
+        depth: how many errors the queue holds.
+    """
+
+    def __init__(self, commands: dict[str, Handler], depth: int = 30) -> None:
+        self.errors: deque[str] = deque(maxlen=depth)
+        self._handlers: dict[str, Handler] = {}
+        for spelling, handler in {**commands, "SYSTem:ERRor[:NEXT]?": self._next_error}.items():
+            for header in spellings(spelling):
+                self._handlers[header] = handler
+        self._handlers["*CLS"] = self._clear
+
+    def execute(self, line: str) -> list[Reply]:
+        """Carry out one line and return the replies of its queries; errors go to the queue."""
+        replies: list[Reply] = []
+        path = ""
+        for part in line.split(";"):
+            header, _, parameters = part.strip().partition(" ")
+            if not header:
+                continue
+            header = header.upper()
+            handler = self._handlers.get(path + header) or self._handlers.get(header.lstrip(":"))
+            if handler is None:
+                self.errors.append(ScpiError(-113, "Undefined header").entry)
+                continue
+            if header[0] != "*":
+                full = path + header if path + header in self._handlers else header.lstrip(":")
+                path = full[: full.rfind(":") + 1]
+            try:
+                reply = handler(parameters.strip())
+            except ScpiError as error:
+                self.errors.append(error.entry)
+            else:
+                if reply is not None:
+                    replies.append(reply)
+        return replies
+
+    def _next_error(self, _: str) -> bytes:
+        return (self.errors.popleft() if self.errors else '+0,"No error"').encode()
+
+    def _clear(self, _: str) -> None:
+        self.errors.clear()
+
+
+def spellings(header: str) -> Iterator[str]:
+    """Yield every way to write a header, in capitals.
+
+    Examples:
+        >>> sorted(spellings("[SENSe:]POWer?"))
+        ['POW?', 'POWER?', 'SENS:POW?', 'SENS:POWER?', 'SENSE:POW?', 'SENSE:POWER?']
+    """
+    query = "?" if header.endswith("?") else ""
+    nodes: list[tuple[str, ...]] = []
+    for part in _NODES.finditer(header):
+        word = part["optional"] or part["word"]
+        forms = ("".join(letter for letter in word if not letter.islower()), word.upper())
+        nodes.append(("", *forms) if part["optional"] else forms)
+    for words in product(*nodes):
+        yield ":".join(word for word in words if word) + query

@@ -1,0 +1,8 @@
+"""The physics of the virtual laboratory: one sample, one beam, one time."""
+
+from .config import WorldConfig
+from .exposure import Light
+from .load import load_config, parse_config
+from .world import World
+
+__all__ = ["Light", "World", "WorldConfig", "load_config", "parse_config"]

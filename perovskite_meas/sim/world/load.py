@@ -1,0 +1,110 @@
+"""Read world files: a stranger's partial file over the packaged table's complete one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from perovskite_meas.core.errors import ProblemsError, UsageError, did_you_mean
+from perovskite_meas.core.tables import tables_folder
+
+from .config import WorldConfig
+
+FILE = "world.yaml"
+DEFAULT_TABLE = "virtual_confocal"
+
+
+def load_config(path: Path | None, table: str) -> WorldConfig:
+    """Return the world of `path` laid over that of `table`.
+
+    Mappings are merged key by key, so that a file need hold only what differs; an address set to null
+    under `instruments` is taken away. The world file of a folder of one's own lies over that of the
+    default table, apart from `instruments`, which it replaces.
+
+    Args:
+        path: a complete or partial world file; None takes the table's own.
+        table: a packaged table's name, or a folder that holds a world.yaml.
+
+    Raises:
+        UsageError: a file that is missing or no YAML mapping, or no such table.
+        ProblemsError: unknown keys, missing or impossible numbers; all at once.
+    """
+    packaged = Path(table).name == table and (tables_folder() / table / FILE).is_file()
+    own = None if packaged else Path(table) / FILE
+    source = tables_folder() / (table if own is None else DEFAULT_TABLE) / FILE
+    raw = _read(source)
+    if own is not None and own.is_file():
+        source, raw = own, _replace_table(raw, _read(own))
+    elif own is not None and path is None:
+        known = [found.parent.name for found in tables_folder().glob(f"*/{FILE}")]
+        raise UsageError(f"no virtual table {table!r} (a folder with a {FILE}); {did_you_mean(table, known)}")
+    if path is not None:
+        lay = _overlay if own is None or own.is_file() else _replace_table
+        source, raw = path, lay(raw, _read(Path(path)))
+    return parse_config(raw, str(source))
+
+
+def parse_config(raw: Mapping[str, Any], source: str) -> WorldConfig:
+    """Return the checked world; `source` names it in errors.
+
+    Raises:
+        ProblemsError: every problem of the file at once.
+    """
+    try:
+        return WorldConfig.model_validate(dict(raw))
+    except ValidationError as error:
+        problems = [_problem(item["loc"], item["type"], item["msg"], item["input"]) for item in error.errors()]
+        raise ProblemsError(f"{source}: this world cannot be made", problems) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UsageError(f"there is no world file {str(path)!r}")
+    try:
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {error}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path}: a world file is a mapping (sample:, laser:, ...), not a {type(raw).__name__}")
+    return raw
+
+
+def _overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _overlay(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged
+
+
+def _replace_table(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    return _overlay({key: value for key, value in base.items() if key != "instruments" or key not in over}, over)
+
+
+def _problem(loc: tuple[int | str, ...], kind: str, message: str, found: object) -> str:
+    where = ".".join(str(part) for part in loc) or "the file"
+    if kind == "extra_forbidden":
+        return f"{where}: unknown; {did_you_mean(str(loc[-1]), _known(loc[:-1]))}"
+    if kind == "missing":
+        return f"{where}: missing"
+    if kind in ("model_type", "dict_type"):
+        also = " or 'off'" if where == "imperfections" else ""
+        return f"{where}: a mapping{also} is expected here, not {found!r}"
+    return f"{where}: {message.removeprefix('Value error, ')}"
+
+
+def _known(loc: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = WorldConfig
+    for part in loc:
+        below = model.model_fields[str(part)].annotation
+        if not (isinstance(below, type) and issubclass(below, BaseModel)):
+            return []
+        model = below
+    return list(model.model_fields)

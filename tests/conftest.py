@@ -1,0 +1,42 @@
+"""What every test relies on: an untouched QCoDeS configuration and no instrument left open."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--statistics-seeds", type=int, default=100, help="virtual sessions per case of the long statistical suites"
+    )
+
+
+@pytest.fixture
+def statistics_seeds(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--statistics-seeds"))
+
+
+@pytest.fixture(autouse=True)
+def own_qcodes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Point QCoDeS at a database of this test alone; close what the test left open."""
+    if "doctest" in type(request.node).__name__.lower():
+        yield
+        return
+    import qcodes
+    from qcodes.instrument import Instrument
+    from qcodes.station import Station
+
+    before = qcodes.config["core"]["db_location"]
+    qcodes.config["core"]["db_location"] = str(tmp_path_factory.mktemp("qcodes") / "lab.db")
+    try:
+        yield
+    finally:
+        qcodes.config["core"]["db_location"] = before
+        Station.default = None
+        Instrument.close_all()
+
+
+@pytest.fixture
+def checkout() -> Path:
+    return Path(__file__).resolve().parents[1]
