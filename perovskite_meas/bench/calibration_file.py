@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from ..core.errors import UsageError, did_you_mean
+from ..core.value import Value
 from .calibrations import AttenuatorCalibration, Calibration, PowerAtSample, PulseCalibration, SpotCalibration
 from .document import Document, Node
 
@@ -27,14 +28,17 @@ _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Required and optional keys by kind."""
 _UNITS = {"angle_of_maximum": "deg", "maximum": "W", "range": "W", "zero": "W", "wavelength": "nm"}
 _UNITS |= {"repetition_rate": "Hz", "duration": "fs", "waist": "nm", "centring": "nm", "max_age": "d"}
-KINDS = tuple(_KEYS)
+_WITH_SIGMA = ("ratio", "zero", "extinction", "repetition_rate", "duration", "waist")
 
 
 def read_calibration(name: str, node: Node, folder: Path) -> Calibration | None:
     """Return one entry of `calibrations:`, written in place or as {file: ...}; None if it has problems."""
-    entry = node.mapping()
-    if "file" not in entry:
+    if not isinstance(node.value, Mapping):
+        node.problem("must be a mapping such as {date: 2026-11-02, ...} or {file: calibrations/name.yaml}")
+        return None
+    if "file" not in node.value:
         return parse(name, node, "")
+    entry = node.mapping()
     node.fields(("file",))
     relative = entry["file"].text()
     if relative is None:
@@ -65,13 +69,14 @@ def parse(name: str, node: Node, text: str) -> Calibration | None:
 
 
 def from_mapping(name: str, mapping: Mapping[str, Any]) -> Calibration:
-    """Return the calibration `name` from plain data; bare numbers are in W, deg, nm, fs and Hz.
+    """Return the calibration `name` from Values, text or bare numbers, these in W, deg, nm, fs and Hz.
 
     Raises:
         UsageError: with every problem of the mapping.
     """
     problems: list[str] = []
-    node = Node(dict(mapping), f"calibration {name!r}", 0, (), problems, bare=True)
+    plain = {key: _written(key, value) for key, value in mapping.items()}
+    node = Node(plain, f"calibration {name!r}", 0, (), problems, bare=True)
     found = parse(name, node, "")
     if found is None:
         raise UsageError("\n".join(problems))
@@ -79,7 +84,7 @@ def from_mapping(name: str, mapping: Mapping[str, Any]) -> Calibration:
 
 
 def to_yaml(mapping: Mapping[str, Any]) -> str:
-    """Return a calibration as YAML, with the unit written behind every bare number."""
+    """Return a calibration as YAML: values with sigma and unit, the unit behind every bare number."""
     writer = YAML(typ="rt")
     stream = io.StringIO()
     writer.dump({key: _written(key, value) for key, value in mapping.items()}, stream)
@@ -110,6 +115,10 @@ def _written(key: str, value: Any) -> Any:
         return value.date()
     if isinstance(value, (dt.date, bool, str)) or value is None:
         return value
+    if isinstance(value, Value):
+        unit = "" if value.unit == "1" else f" {value.unit}"
+        sigma = f" +- {float(value.sigma)!r}" if key in _WITH_SIGMA else ""
+        return f"{float(value.nominal)!r}{sigma}{unit}"
     number = float(value)
     return f"{number!r} {_UNITS[key]}" if key in _UNITS else number
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, SequenceNode
 from ruamel.yaml.nodes import Node as YamlNode
@@ -19,6 +20,13 @@ from ..core.units import to_unit, with_sigma
 
 _EXPONENT = re.compile(r"(?<=[\d.])[eE](?=[+\-]?\d)")
 _LETTER = re.compile(r"[A-Za-zµμ°Ω]")
+
+
+class _Constructor(RoundTripConstructor):
+    """Leaves dates as text: 2026-13-02 is then a problem of its line and not the end of the reading."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(node.value))
 
 
 class Document:
@@ -48,6 +56,7 @@ class Document:
 
     def _parse(self) -> None:
         reader = YAML(typ="rt")
+        reader.Constructor = _Constructor
         reader.allow_duplicate_keys = True
         try:
             self._refuse_duplicates(reader.compose(self.text))
@@ -152,15 +161,12 @@ class Node:
 
     def date(self) -> dt.date | None:
         """Return a calendar date written as 2026-11-02."""
-        value = self.value
-        if isinstance(value, dt.datetime):
-            return value.date()
-        if isinstance(value, dt.date):
-            return value
+        if isinstance(self.value, dt.date):
+            return self.value.date() if isinstance(self.value, dt.datetime) else self.value
         try:
-            return dt.date.fromisoformat(str(value))
+            return dt.datetime.fromisoformat(str(self.value)).date()
         except ValueError:
-            self.problem(f"{_shown(value)} is not a date; write it like 2026-11-02")
+            self.problem(f"{_shown(self.value)} is not a date; write it like 2026-11-02")
             return None
 
     def quantity(self, unit: str, *, least: float = -math.inf) -> float | None:
@@ -176,10 +182,10 @@ class Node:
         try:
             found = with_sigma(self.value, unit) if sigma else (to_unit(self.value, unit), 0.0)
         except UsageError as error:
-            self.problem(str(error))
+            self.problem(f"{_shown(self.value)} is not a number; write it like '0.1'" if unit == "1" else str(error))
             return None
         if not all(map(math.isfinite, found)) or found[0] < least:
-            at_least = "" if least == -math.inf else f" of at least {least:g} {unit}"
+            at_least = "" if least == -math.inf else f" of at least {least:g} {unit}".removesuffix(" 1")
             self.problem(f"{_shown(self.value)} must be a finite number{at_least}")
             return None
         return found

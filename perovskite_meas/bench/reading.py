@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,8 +35,14 @@ def read_bench(path: Path | str, now: dt.date | None = None) -> BenchSpec:
     document = Document(path, path.name)
     spec = None if document.root is None else _Reader(document, document.root, path, now).spec()
     if spec is None or document.problems:
-        raise BenchError(f"{path} cannot be used:", document.problems)
+        raise BenchError(f"{path} cannot be used:", sorted(document.problems, key=_line))
     return spec
+
+
+def _line(problem: str) -> int:
+    """Line of a problem, so that the report follows the file."""
+    found = re.match(r"[^:]*:(\d+):", problem)
+    return int(found[1]) if found else 0
 
 
 class _Reader:

@@ -22,7 +22,11 @@ def list(options: argparse.Namespace) -> int:
     for group in GROUPS:
         print(f"{group}:")
         for name in names(group):
-            print(f"  {name:<22}{_headline(find(group, name))}")
+            try:
+                line = _headline(find(group, name))
+            except UsageError as error:
+                line = str(error)
+            print(f"  {name:<22}{line}")
     print("packaged tables:")
     for name in tables():
         print(f"  {name}")

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Sequence
 class PerovskiteMeasError(Exception):
     """Anything this package raises on purpose; its text fits on one screen."""
 
+    def __str__(self) -> str:
+        # QCoDeS appends "getting <parameter>" to the arguments of whatever passes through a parameter.
+        return "\n".join(str(argument) for argument in self.args)
+
 
 class UsageError(PerovskiteMeasError, ValueError):
     """The request is wrong and was refused before any light (exit status 2)."""

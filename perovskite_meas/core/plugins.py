@@ -8,7 +8,8 @@ from typing import Any
 
 from .errors import UsageError, did_you_mean
 
-GROUPS = ("procedures", "analyses", "roles")
+GROUPS = {"procedures": "procedure", "analyses": "analysis", "roles": "role"}
+"""Groups of entry points, and what one of each is called."""
 
 
 @cache
@@ -35,5 +36,5 @@ def find(group: str, name: str) -> Any:
         return point.load()
     except (ImportError, AttributeError) as error:
         raise UsageError(
-            f"{group[:-1]} {name!r} is registered as {point.value!r} but cannot be loaded: {error}"
+            f"{GROUPS[group]} {name!r} is registered as {point.value!r} but cannot be loaded: {error}"
         ) from error

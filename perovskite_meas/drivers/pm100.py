@@ -192,8 +192,7 @@ class PM100(WireInstrument):
         return f"{parts[0]}, serial {parts[1]}, calibrated {parts[2]}"
 
     def _get_averaging(self) -> int:
-        command = "SENS:AVER:COUN?"
-        self._samples = self._integer(command, self._ask(f"{command}\n"))
+        self._samples = self._integer("SENS:AVER:COUN?", self._ask("SENS:AVER:COUN?\n"))
         return self._samples
 
     def _set_averaging(self, samples: int) -> None:

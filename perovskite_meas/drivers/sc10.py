@@ -10,7 +10,7 @@ from qcodes.instrument import InstrumentBaseKWArgs
 from qcodes.parameters import Parameter
 
 from perovskite_meas.core.clock import wait_until
-from perovskite_meas.core.errors import HardwareFault
+from perovskite_meas.core.errors import CommunicationError, HardwareFault, ReplyError
 
 from ._instrument import WireInstrument
 from ._visa import Line
@@ -112,18 +112,27 @@ class SC10(WireInstrument):
         return "closed" if self._flag("closed?") else "open"
 
     def _set_state(self, state: str) -> None:
-        opening = state == "open"
         with self._link.lock:
-            if self._get_mode() != "manual":
-                self._disable()
-                self._set_mode("manual")
-            if opening and self._flag("interlock?"):
-                self._disable()
-                raise self._fault("opening refused, because the interlock is tripped", "clear the interlock first")
-            if self._flag("ens?") != opening:
-                self._command("ens")
-            if not self._blade_becomes(state):
-                raise self._stuck(state)
+            try:
+                self._move(state)
+            except (CommunicationError, ReplyError) as error:
+                if state == "open":
+                    raise
+                self.log.warning("closing is tried once more after: %s", error)
+                self._move(state)  # looking first makes this harmless, and one lost reply must not leave light on
+
+    def _move(self, state: str) -> None:
+        opening = state == "open"
+        if self._get_mode() != "manual":
+            self._disable()
+            self._set_mode("manual")
+        if opening and self._flag("interlock?"):
+            self._disable()
+            raise self._fault("opening refused, because the interlock is tripped", "clear the interlock first")
+        if self._flag("ens?") != opening:
+            self._command("ens")
+        if not self._blade_becomes(state):
+            raise self._stuck(state)
 
     def _disable(self) -> None:
         """Withdraw a standing order to open."""

@@ -36,7 +36,7 @@ class TwoPhotonSaturation(Procedure):
     reference_every: int = param(6, low=1, high=1000, doc="points between two visits of the reference power")
     background: bool = param(True, doc="count at every power beside the emitter, too")
     darks: int = param(2, low=1, high=100, doc="dark counts at the start, and again at the end")
-    meter_time: float = param("30 ms", unit="s", low="1 ms", high="1 min", doc="averaging time of each power reading")
+    meter_time: float = param("0.1 s", unit="s", low="1 ms", high="1 min", doc="averaging time of each power reading")
 
     columns: ClassVar = (
         Column("series", "1", "which kind of point", codes=SERIES),

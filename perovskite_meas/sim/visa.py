@@ -10,9 +10,9 @@ from pyvisa import constants, errors, highlevel, rname
 from pyvisa.constants import StatusCode
 from pyvisa.typing import VISARMSession, VISASession
 
-from ..core.errors import UsageError, did_you_mean
-from ..core.tables import tables_folder
+from ..core.errors import UsageError
 from .clock import SimClock
+from .tables import find_table, world_file
 from .wire import wire_up
 from .wire.address import canonical, parsed, place
 from .wire.device import WireDevice
@@ -39,7 +39,7 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
     """
 
     def _init(self) -> None:
-        self._table = _find(str(self.library_path))
+        self._table = find_table(str(self.library_path))
         self._world: World | None = None
         self._lines: dict[str, Line] = {}
         self._found: dict[str, Line] = {}
@@ -71,7 +71,7 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         """
         from .world import World
 
-        file = None if world is None else _world_file(Path(world))
+        file = None if world is None else world_file(Path(world))
         self.adopt(World.load(file, table=self._table, seed=seed, clock=SimClock(speed)))
 
     def adopt(self, world: World) -> None:
@@ -257,20 +257,3 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
             known = ", ".join(line.address for line in self._lines.values())
             error.add_note(f"{address} is not wired on the virtual table {self._table!r}; known: {known}")
             raise error from None
-
-
-def _find(path: str) -> str:
-    """Return the table that a library path means: a packaged one's name or a folder."""
-    if path and (tables_folder() / path / "world.yaml").is_file():
-        return path
-    if path and (Path(path) / "world.yaml").is_file():
-        return str(Path(path).resolve())
-    known = sorted(file.parent.name for file in tables_folder().glob("*/world.yaml"))
-    raise UsageError(
-        f"{path!r}@twin: neither a packaged virtual table ({did_you_mean(path, known)}) "
-        "nor a folder that holds a world.yaml"
-    )
-
-
-def _world_file(path: Path) -> Path:
-    return path / "world.yaml" if path.is_dir() else path

@@ -6,6 +6,7 @@ import time
 import pytest
 import pyvisa
 from qcodes.instrument import Instrument
+from qcodes.station import Station
 
 from perovskite_meas.core.errors import CommunicationError, HardwareFault, IdentityError, InstrumentError, ReplyError
 from perovskite_meas.drivers import ELL14, PM100, SC10, SR400
@@ -69,6 +70,7 @@ def test_what_it_reads_may_be_lost_garbled_or_unplugged_and_it_recovers(lab, dri
     faults.delay(10.0, pieces)
     with pytest.raises(CommunicationError, match="no reply in time"):
         read()
+    lab.clock.sleep(12)  # now the late reply lies in the buffer
     assert read() == pytest.approx(before, rel=0.1) if driver is not SC10 else read() == before
     faults.unplug()
     with pytest.raises(CommunicationError):
@@ -147,6 +149,15 @@ def test_the_shutter_opens_and_closes_and_light_follows(shutter, lab):
     lab.clock.sleep(1)
     shutter.state("closed")
     assert shutter.state() == "closed"
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_the_shutter_closes_whichever_exchange_is_lost(shutter, lab, lost):
+    shutter.state("open")
+    lab.device(SHUTTER).faults.after(lost).drop(2)
+    shutter.state("closed")
+    assert shutter.state() == "closed"
+    assert shutter.enabled() is False
 
 
 def test_a_stuck_blade_and_a_tripped_interlock_are_faults(shutter, lab):
@@ -233,3 +244,22 @@ def test_an_interrupted_count_leaves_the_counter_idle(counter, lab, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             counter.count(0.1)
     assert counter.count(0.1)[1] == 0.1
+
+
+def test_a_plain_station_file_opens_the_whole_table(lab):
+    station = Station(default=False)
+    station.load_config(f"""
+        instruments:
+          attenuator: {{type: perovskite_meas.drivers.ELL14, address: "{MOUNT}", init: {{visalib: {TWIN}}}}}
+          shutter: {{type: perovskite_meas.drivers.SC10, address: "{SHUTTER}", init: {{visalib: {TWIN}}}}}
+          pickoff: {{type: perovskite_meas.drivers.PM100, address: "{PICKOFF}", init: {{visalib: {TWIN}}}}}
+          counter:
+            type: perovskite_meas.drivers.SR400
+            address: "{COUNTER}"
+            enable_forced_reconnect: true
+            init: {{visalib: {TWIN}}}
+        """)
+    for name in station.config["instruments"]:
+        station.load_instrument(name)
+    station.load_instrument("counter")
+    assert station.snapshot(update=True)["instruments"]["shutter"]["parameters"]["state"]["value"] == "closed"

@@ -144,3 +144,20 @@ def test_silence_and_an_unplugged_line_are_communication_errors(shutter, transcr
         shutter.state()
     with transcript(LINE, [(b"closed?\r", faults.unplugged)]), pytest.raises(CommunicationError, match="line failed"):
         shutter.state()
+
+
+def test_closing_is_tried_again_after_a_lost_reply_and_never_toggles_blindly(shutter, transcript):
+    pairs = [said("mode?", "1"), said("ens?", "1"), (b"ens\r", None)]
+    pairs += [said("mode?", "1"), said("ens?", "0"), said("closed?", "1")]
+    with transcript(LINE, pairs):
+        shutter.state("closed")
+
+
+def test_opening_is_not_tried_again_after_a_lost_reply(shutter, transcript):
+    with transcript(LINE, [(b"mode?\r", None)]), pytest.raises(CommunicationError, match=r"mode\?"):
+        shutter.state("open")
+
+
+def test_a_line_that_stays_silent_is_told_after_the_second_try_to_close(shutter, transcript):
+    with transcript(LINE, [(b"mode?\r", None)] * 2), pytest.raises(CommunicationError, match=r"mode\?"):
+        shutter.state("closed")

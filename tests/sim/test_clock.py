@@ -45,7 +45,7 @@ def test_a_jump_goes_exactly_there_and_never_back():
 
 @pytest.mark.parametrize("speed", [-1, float("inf"), float("nan")])
 def test_a_speed_that_is_no_speed_is_refused(speed):
-    with pytest.raises(ValueError, match="clock speed .* is not a finite number >= 0"):
+    with pytest.raises(ValueError, match=r"clock speed .* is not a finite number >= 0"):
         SimClock(speed=speed)
 
 

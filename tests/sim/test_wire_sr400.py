@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 
@@ -49,7 +51,7 @@ def test_a_scan_has_its_periods_with_dwells_between(counter, lab):
     assert [ask(counter, f"QA {m}") for m in (1, 2, 3)] == ["100\r\n"] * 3
     assert ask(counter, "SS 2") == "1\r\n"
     gates = lab.ports["apd"].gates
-    assert [later[0] - before[1] for before, later in zip(gates, gates[1:], strict=False)] == pytest.approx([0.05] * 2)
+    assert [later[0] - before[1] for before, later in pairwise(gates)] == pytest.approx([0.05] * 2)
     assert ask(counter, "EA") == "100\r\n" * 3
 
 

@@ -160,6 +160,9 @@ def test_what_has_been_seen_cannot_be_changed_afterwards(ideal):
     ideal.clock.jump_to(3.0)
     (light,) = ideal.light_log()
     assert (light.t0, light.t1) == (1.0, 2.0)
+    ideal.port("shutter").switch(True, 4.0)
+    ideal.clock.jump_to(5.0)
+    assert [(light.t0, light.t1) for light in ideal.light_log()] == [(1.0, 2.0), (4.0, 5.0)]
 
 
 def test_the_same_seed_and_actions_give_the_same_numbers_to_the_last_bit(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +77,9 @@ def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult
     drift_seen = bool(rows.of("down", "reference").any())
     recipe = Recipe.of(power.noise, setup.biexciton_ratio, drift_seen=drift_seen)
     best = full_fit(model, recipe)
-    found = systematics(model, recipe, best, setup)
-    slope = _slope(slope_fit(model, recipe, best.theta))
+    steep = slope_fit(model, recipe, best.theta)
+    slope = _slope(steep)
+    found = systematics(model, recipe, best, steep, setup)
     facts = _facts(model, best, rows, setup, slope)
     refused = refused or slope_refusal(slope)
     notes = [*power.notes, *flags(facts, setup, found)]
@@ -113,8 +115,6 @@ def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult
 
 
 def _with_trusted_q(setup: Setup) -> Setup:
-    from dataclasses import replace
-
     q = setup.biexciton_ratio
     if q is None or q.sigma > 0:
         return setup
@@ -122,8 +122,6 @@ def _with_trusted_q(setup: Setup) -> Setup:
 
 
 def _isolated(model: Model) -> Model:
-    from dataclasses import replace
-
     return replace(model, survival=0.0)
 
 
@@ -222,8 +220,6 @@ def _points(model: Model, fit: Fit, rows: Rows) -> dict[str, Any]:
 
 
 def _curve(model: Model, fit: Fit) -> dict[str, Any]:
-    from dataclasses import replace
-
     on = model.power[model.emitter]
     p = np.geomspace(on.min() / 1.3, on.max() * 1.3, 120)
     ones = np.ones(p.size)

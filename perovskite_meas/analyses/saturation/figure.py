@@ -35,6 +35,7 @@ CAUSES = {
     "dead_time": "dead time",
     "ladder_law": "ladder law",
     "lifetime": "lifetime",
+    "one_photon": "one-photon leak",
 }
 
 

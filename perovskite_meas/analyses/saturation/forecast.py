@@ -93,6 +93,7 @@ def _planned_model(planned: xr.Dataset, setup: Setup, cross_section: float, plat
         unit_power=unit,
         dead_time=setup.dead_time.nominal * 1e-9 if setup.dead_time else 0.0,
         survival=setup.survival,
+        energy_spread=setup.energy_spread,
     )
     alpha = setup.alpha(cross_section) * unit**2
     q = setup.biexciton_ratio.nominal if setup.biexciton_ratio else Q_USUAL

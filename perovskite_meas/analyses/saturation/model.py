@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,6 +50,8 @@ class Model:
     dead_time: float
     """s."""
     survival: float
+    energy_spread: float = 0.0
+    """Relative rms of the pulse energy."""
     law: str = "central"
 
     def subset(self, keep: Mask) -> Model:
@@ -107,7 +110,16 @@ class Model:
         return mean, registered_variance(mean, rate, self.dead_time) + excess
 
     def _emitted(self, theta: Array, x: Array) -> Array:
-        emission = photons(x, theta[..., 2, None], self.survival, self.law)
+        q = theta[..., 2, None]
+        if self.energy_spread > 0:
+            # Three-point Gauss-Hermite mean over pulse energies.
+            shift = math.sqrt(3) * self.energy_spread
+            nodes = ((0.0, 2 / 3), (shift, 1 / 6), (-shift, 1 / 6))
+            emission = sum(
+                (w * photons(x * (1 + u) ** 2, q, self.survival, self.law) for u, w in nodes), np.zeros_like(x)
+            )
+        else:
+            emission = photons(x, q, self.survival, self.law)
         return np.where(self.emitter, self.brightness(theta) * emission, 0.0)
 
     def _powers(self, theta: Array) -> Array:
@@ -131,6 +143,7 @@ def build_model(rows: Rows, power: Power, setup: Setup) -> Model:
         unit_power=unit,
         dead_time=setup.dead_time.nominal * 1e-9 if setup.dead_time else 0.0,
         survival=setup.survival,
+        energy_spread=setup.energy_spread,
     )
 
 

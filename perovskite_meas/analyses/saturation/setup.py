@@ -129,7 +129,7 @@ class Setup:
         <N> = kappa sigma2 g2 F^2/tau with F in photons/cm^2 at the emitter.
         """
         photons_per_watt = self.fluence_per_watt / self.photon_energy
-        per_fluence = alpha / (photons_per_watt**2 * self.centring_factor()[0] * (1.0 + self.energy_spread**2))
+        per_fluence = alpha / (photons_per_watt**2 * self.centring_factor()[0])
         tau = self.duration.nominal * 1e-15
         return per_fluence * tau / (KAPPA[self.convention] * SHAPE_FACTOR[self.shape]) / GOEPPERT_MAYER
 

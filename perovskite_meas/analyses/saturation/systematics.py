@@ -21,6 +21,8 @@ LIFETIME_TRUST = 0.1
 """Relative 1-sigma of a lifetime that was stated without one."""
 ENERGY_SPREAD_UNKNOWN = 0.03
 """Pulse-energy spread booked where none is stated; <F^2> = F^2 (1 + s^2)."""
+ENERGY_SPREAD_TRUST = 0.25
+"""Relative 1-sigma of a stated pulse-energy spread."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Systematics:
     """Relative 1-sigma of alpha by cause, and what the refits told."""
 
     calibration: dict[str, float]
-    """From the stated sigmas: power, spot, pulse_duration, centring, pulse_energy."""
+    """From the stated sigmas: power, spot, pulse_duration, centring."""
     model: dict[str, float]
-    """From the fit: meter_zero, dead_time, ladder_law, lifetime."""
+    """From the fit: meter_zero, dead_time, pulse_energy, ladder_law, lifetime, one_photon."""
     favoured: str
     """The ladder law that the data like best."""
     preference: float
@@ -58,12 +60,11 @@ def calibration_parts(setup: Setup) -> dict[str, float]:
         "spot": 4 * setup.waist.relative,
         "pulse_duration": setup.duration.relative,
         "centring": rms / mean,
-        "pulse_energy": (setup.energy_spread**2 / 4 if setup.energy_spread else ENERGY_SPREAD_UNKNOWN**2),
     }
 
 
-def systematics(model: Model, recipe: Recipe, best: Fit, setup: Setup) -> Systematics:
-    """Refit with each assumption changed and return how far alpha moves."""
+def systematics(model: Model, recipe: Recipe, best: Fit, slope: Fit, setup: Setup) -> Systematics:
+    """Refit with each assumption changed and return how far alpha moves; `slope` has a free exponent."""
     q = best.value("q")
     central = full_fit(model, recipe, best.theta, q=q).value("ln_alpha")
 
@@ -73,12 +74,15 @@ def systematics(model: Model, recipe: Recipe, best: Fit, setup: Setup) -> System
 
     parts = {"meter_zero": abs(best.cov("ln_alpha", "zero"))}
     parts["dead_time"] = abs(moved(replace(model, dead_time=model.dead_time + _dead_time_sigma(setup))))
+    more = setup.energy_spread * (1 + ENERGY_SPREAD_TRUST) or ENERGY_SPREAD_UNKNOWN
+    parts["pulse_energy"] = abs(moved(replace(model, energy_spread=more)))
     ladder, favoured, preference = _ladder(model, recipe, best)
     parts["ladder_law"] = ladder
     if setup.lifetime is not None and setup.survival > 1e-6:
         spread = setup.lifetime.sigma or LIFETIME_TRUST * setup.lifetime.nominal
         longer = math.exp(-setup.period / (setup.lifetime.nominal + spread))
         parts["lifetime"] = abs(moved(replace(model, survival=longer)))
+    parts |= _one_photon(best, slope)
     return Systematics(calibration_parts(setup), parts, favoured, preference)
 
 
@@ -91,6 +95,14 @@ def _ladder(model: Model, recipe: Recipe, best: Fit) -> tuple[float, str, float]
     favoured = min(fits, key=lambda law: fits[law].loss)
     rms = math.sqrt(float((weight * move**2).sum() / weight.sum()))
     return rms, favoured, 2 * (best.loss - lowest)
+
+
+def _one_photon(best: Fit, slope: Fit) -> dict[str, float]:
+    """Return how far alpha at <N> = 1 moves with the exponent, where that is 3 sigma from 2: a small leak."""
+    m = slope.value("exponent")
+    if abs(m - 2) <= 3 * slope.sigma("exponent"):
+        return {}
+    return {"one_photon": abs(slope.value("ln_alpha") * 2 / m - best.value("ln_alpha"))}
 
 
 def _dead_time_sigma(setup: Setup) -> float:

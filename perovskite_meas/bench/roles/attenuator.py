@@ -27,8 +27,8 @@ class AttenuatorAdapter(RoleAdapter):
         self._mount = Mount(handle, self.guard, label, self.option("tolerance"), self.option("backlash"))
 
     def planned(self, option: str, dotted: str, table: Table) -> Handle:
-        """Return a mount that takes 0.6 s for a move."""
-        return PlannedHandle(dotted, table.clock, set_takes=0.6)
+        """Return a mount that takes 0.3 s for a move."""
+        return PlannedHandle(dotted, table.clock, set_takes=0.3, get_takes=0.02)
 
     def set_power(self, watt: float) -> float:
         """Set the power and return the power reached, in W, from the angle read back. Only in the dark.

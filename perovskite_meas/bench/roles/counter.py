@@ -64,7 +64,7 @@ class PlannedCounter(CounterAdapter):
     """The same in a dry run: the gate passes, and what it would count is not known."""
 
     def _take(self, dwell: float) -> tuple[float, float]:
-        self.clock.sleep(dwell)
+        self.clock.sleep(dwell + 0.015)
         return math.nan, dwell
 
 

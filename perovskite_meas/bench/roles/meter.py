@@ -68,7 +68,7 @@ class PlannedMeter(PowerMeterAdapter):
     """The same in a dry run: reads what the commanded power makes it show."""
 
     def _reading(self) -> float:
-        self.clock.sleep(0.02)
+        self.clock.sleep(0.005)
         name, power = self.option("calibration"), self.guard.power
         if power is None:
             return 0.0

@@ -30,8 +30,8 @@ class ShutterAdapter(RoleAdapter):
         self.guard.add_shutter(self)
 
     def planned(self, option: str, dotted: str, table: Table) -> Handle:
-        """Return a closed shutter that takes 15 ms, the settling not counted."""
-        return PlannedHandle(dotted, table.clock, self.role.options["closed"], set_takes=0.015, get_takes=0.0)
+        """Return a closed shutter that takes 85 ms to confirm a change, as one on a serial line does."""
+        return PlannedHandle(dotted, table.clock, self.role.options["closed"], set_takes=0.085, get_takes=0.02)
 
     def block(self) -> None:
         """Block the light and confirm it.

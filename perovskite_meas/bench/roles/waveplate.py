@@ -24,8 +24,8 @@ class WaveplateAdapter(RoleAdapter):
         self._attenuator = table.attenuators.get(role.targets["use"])
 
     def planned(self, option: str, dotted: str, table: Table) -> Handle:
-        """Return a mount that takes 0.6 s for a move."""
-        return PlannedHandle(dotted, table.clock, set_takes=0.6)
+        """Return a mount that takes 0.3 s for a move."""
+        return PlannedHandle(dotted, table.clock, set_takes=0.3, get_takes=0.02)
 
     def rotate_to(self, degrees: float) -> float:
         """Turn to an angle and return the angle reached, in deg. Only in the dark.

@@ -92,3 +92,42 @@ def spellings(header: str) -> Iterator[str]:
         nodes.append(("", *forms) if part["optional"] else forms)
     for words in product(*nodes):
         yield ":".join(word for word in words if word) + query
+
+
+def real(value: float) -> bytes:
+    """Return a number as a meter prints it."""
+    return b"%.8E" % value
+
+
+def limit(text: str, low: float, high: float, now: float) -> float:
+    """Return what a query with MIN, MAX or nothing asks for."""
+    return {"MIN": low, "MAX": high, "MINIMUM": low, "MAXIMUM": high}.get(text.upper(), now)
+
+
+def number(text: str, low: float, high: float) -> float:
+    """Parse the number of a setting.
+
+    Raises:
+        ScpiError: -104 not a number, -222 out of range.
+    """
+    if text.upper() in ("MIN", "MAX", "MINIMUM", "MAXIMUM"):
+        return limit(text, low, high, low)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ScpiError(-104, "Data type error") from None
+    if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
+        raise ScpiError(-222, "Data out of range")
+    return value
+
+
+def switch(text: str) -> bool:
+    """Parse an on or off.
+
+    Raises:
+        ScpiError: -224 neither.
+    """
+    words = {"0": False, "OFF": False, "1": True, "ON": True}
+    if text.upper() not in words:
+        raise ScpiError(-224, "Illegal parameter value")
+    return words[text.upper()]

@@ -13,40 +13,13 @@ from typing import Any
 
 from .counting import Scan
 from .device import Laboratory, WireDevice, Wiring
+from .sr400_settings import INPUTS, SETTINGS, CommandError, leading_digit, pick
 
 DATA_READY, SCAN_FINISHED, OVERFLOW, COMMAND_ERROR = 0x02, 0x04, 0x08, 0x80
 TICK = 1e-7
 """Seconds of one tick of the 10 MHz time base."""
 _FULL = 999_999_999
 """Counts that one counter holds."""
-_SETTINGS: dict[str, tuple[tuple[int, ...], float, float, float, float]] = {
-    # command: (which i may follow, lowest, highest, step or 0, default)
-    "CM": ((), 0, 2, 1, 0),
-    "NE": ((), 0, 1, 1, 0),
-    "AS": ((), 0, 3, 1, 0),
-    "AM": ((), 0, 7, 1, 0),
-    "SD": ((), 0, 1, 1, 0),
-    "TS": ((), 0, 1, 1, 0),
-    "TL": ((), -2, 2, 0.001, 0.1),
-    "DS": ((0, 1, 2), 0, 1, 1, 1),
-    "DM": ((0, 1, 2), 0, 1, 1, 0),
-    "DL": ((0, 1, 2), -0.3, 0.3, 0.0002, -0.01),
-    "DY": ((0, 1, 2), -0.02, 0.02, 0.0002, 0),
-    "GM": ((0, 1), 0, 2, 1, 0),
-    "GD": ((0, 1), 0, 0.9992, 0, 0),
-    "GW": ((0, 1), 5e-9, 0.9992, 0, 5e-9),
-    "GY": ((0, 1), 0, 0.09992, 0, 0),
-    "PM": ((1, 2), 0, 1, 1, 0),
-    "PY": ((1, 2), -0.5, 0.5, 0.005, 0),
-    "PL": ((1, 2), -10, 10, 0.005, 0),
-    "SV": ((), 0, 255, 1, 0),
-}
-_INPUTS = {0: (0, 1), 1: (1, 2), 2: (0,)}
-"""Inputs that counters A, B and T may take: 0 the 10 MHz time base, 1 and 2 the signal inputs."""
-
-
-class CommandError(Exception):
-    """Sets bit 7 of the status byte."""
 
 
 class SR400(WireDevice):
@@ -93,7 +66,7 @@ class SR400(WireDevice):
     def _answer(self, text: str) -> str | None:
         """Carry out one command and return its answer, if it has one."""
         word, arguments = text[:2], text[2:].split(",") if text[2:] else []
-        if word in _SETTINGS:
+        if word in SETTINGS:
             return self._setting(word, arguments)
         try:
             handler = _HANDLERS[word]
@@ -104,8 +77,8 @@ class SR400(WireDevice):
     # Settings -----------------------------------------------------------------------------------------
 
     def _setting(self, word: str, arguments: list[str]) -> str | None:
-        which, low, high, step, _ = _SETTINGS[word]
-        key = (word, _which(arguments.pop(0), which) if which else 0)
+        which, low, high, step, _ = SETTINGS[word]
+        key = (word, pick(arguments.pop(0), which) if which else 0)
         if not arguments:
             return f"{self._values[key]:g}"
         value = float(arguments[0])
@@ -124,22 +97,22 @@ class SR400(WireDevice):
             port.set(self._values["PL", which], self._now)
 
     def _counter_input(self, arguments: list[str]) -> str | None:
-        counter = _which(arguments[0], (0, 1, 2))
+        counter = pick(arguments[0], (0, 1, 2))
         if len(arguments) == 1:
             return f"{self._values['CI', counter]:g}"
-        if int(arguments[1]) not in _INPUTS[counter]:
+        if int(arguments[1]) not in INPUTS[counter]:
             raise CommandError("CI")
         self._values["CI", counter] = int(arguments[1])
         return None
 
     def _preset(self, arguments: list[str]) -> str | None:
-        counter = _which(arguments[0], (1, 2))
+        counter = pick(arguments[0], (1, 2))
         if len(arguments) == 1:
             return f"{self._values['CP', counter]:.0E}"
         value = float(arguments[1])
         if not 1 <= value <= 9.999e11:
             raise CommandError("CP")
-        self._values["CP", counter] = _leading_digit(value)
+        self._values["CP", counter] = leading_digit(value)
         self._scan.pause(self._now)
         return None
 
@@ -157,7 +130,7 @@ class SR400(WireDevice):
         value = float(arguments[0])
         if value != 0 and not 2e-3 <= value <= 60:
             raise CommandError("DT")
-        self._values["DT", 0] = _leading_digit(value) if value else 0.0
+        self._values["DT", 0] = leading_digit(value) if value else 0.0
         return None
 
     def _clear_instrument(self, arguments: list[str]) -> None:
@@ -170,7 +143,7 @@ class SR400(WireDevice):
         self._recall_defaults()
 
     def _recall_defaults(self) -> None:
-        for word, (which, _, _, _, default) in _SETTINGS.items():
+        for word, (which, _, _, _, default) in SETTINGS.items():
             for index in which or (0,):
                 self._values[word, index] = default
         self._values |= {("CI", 0): 1, ("CI", 1): 2, ("CI", 2): 0, ("CP", 1): 1e7, ("CP", 2): 1e7}
@@ -245,7 +218,7 @@ class SR400(WireDevice):
         if not arguments:
             status, self._status = self._status, 0
             return str(status)
-        bit = 1 << _which(arguments[0], tuple(range(8)))
+        bit = 1 << pick(arguments[0], tuple(range(8)))
         is_set = bool(self._status & bit)
         self._status &= ~bit
         return str(int(is_set))
@@ -253,19 +226,7 @@ class SR400(WireDevice):
     def _read_secondary(self, arguments: list[str]) -> str:
         """`SI`: bit 2 while counting."""
         value = 4 if self._scan.counting(self._now) else 0
-        return str(value if not arguments else value >> _which(arguments[0], (0, 1, 2)) & 1)
-
-
-def _which(text: str, allowed: tuple[int, ...]) -> int:
-    if int(text) not in allowed:
-        raise CommandError(text)
-    return int(text)
-
-
-def _leading_digit(value: float) -> float:
-    """Keep the most significant digit alone, as presets do: 12 -> 10."""
-    digits, exponent = f"{value:.9e}".split("e")
-    return float(f"{digits[0]}e{exponent}")
+        return str(value if not arguments else value >> pick(arguments[0], (0, 1, 2)) & 1)
 
 
 _HANDLERS: dict[str, Callable[[SR400, list[str]], str | None]] = {

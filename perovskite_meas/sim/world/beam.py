@@ -86,9 +86,8 @@ class Beam:
         count = int(np.ceil((t1 - t0) / FRAME)) + 2
         frames = self.start + FRAME * (first + np.arange(count))
         events = [t for history in self._histories() for t in history.breaks(t0, t1)]
-        ends = [turn.t1 for turn in self.turns.during(t0, t1)[1]]
         pieces = [turn.edges(t0, t1) for turn in self.turns.during(t0, t1)[1]]
-        edges = np.unique(np.concatenate([[t0, t1], frames, events, ends, *pieces]))
+        edges = np.unique(np.concatenate([[t0, t1], frames, events, *pieces]))
         return edges[(edges >= t0) & (edges <= t1)]
 
     def _histories(self) -> tuple[History[Turn], History[bool], History[float], History[float]]:

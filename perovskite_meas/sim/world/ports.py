@@ -27,7 +27,7 @@ class Rotation:
         with self._lock:
             since = max(t0, self._exposure.horizon)
             before = self._turns.at(since)
-            turn = Turn(t0, deg0, max(t0, t1), deg1, before.play)
+            turn = Turn(t0, deg0, t0 if deg0 == deg1 else max(t0, t1), deg1, before.play)
             if deg1 != deg0:
                 turn = replace(turn, play=self._play if deg1 > deg0 else -self._play)
             self._turns.put(since, turn)
