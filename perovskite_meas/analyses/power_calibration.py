@@ -181,7 +181,7 @@ def _noisy_fit(design: Array, y: Array) -> tuple[Array, Array, Array]:
     def weighted(log_noise: Array) -> tuple[Array, Array, Array]:
         variance = (math.exp(log_noise[0]) * size) ** 2 + (math.exp(log_noise[1]) * scale) ** 2
         root = 1 / np.sqrt(variance)
-        best = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
+        best: Array = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0].astype(np.float64)
         return best, variance, y - design @ best
 
     def loss(log_noise: Array) -> float:

@@ -42,7 +42,7 @@ class _RoleReader:
             return None
         short = isinstance(node.value, str)
         entry = {"use": node} if short else node.mapping()
-        if not entry:
+        if not short and not isinstance(node.value, Mapping):
             return None
         before = len(node.problems)
         kind = entry.pop("kind").text() if "kind" in entry else None

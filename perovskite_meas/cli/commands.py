@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,9 @@ def virtual(options: argparse.Namespace) -> int:
     """Serve the virtual laboratory."""
     from perovskite_meas.sim.serve import serve
 
-    with serve(options.table) as places:
-        for address, place in places.items():
-            print(f"{address}  {place}", flush=True)
+    with serve(options.table) as served:
+        for instrument in served:
+            print(f"{instrument.address:<42}{instrument.device:<10}{instrument.place}", flush=True)
         print("Ctrl-C ends it", flush=True)
-        import threading
-
         threading.Event().wait()
     return DONE

@@ -39,8 +39,10 @@ class ArrayFile:
             self._file = self._create(arrays)
         for name, array in arrays.items():
             stored = self._file[name]
-            if not np.can_cast(array.dtype, stored.dtype, "same_kind"):
-                raise RowError(f"column {name!r} changed its numbers from {stored.dtype} to {array.dtype} within one run")
+            if not np.can_cast(array.dtype, stored.dtype, "safe"):
+                raise RowError(
+                    f"column {name!r} changed its numbers from {stored.dtype} to {array.dtype} within one run"
+                )
             stored.resize(self._rows + 1, axis=0)
             stored[self._rows] = array
             stored.flush()

@@ -7,7 +7,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,9 @@ def columns_of(stored: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool, dic
 @contextmanager
 def own_database(path: Path) -> Iterator[None]:
     """Use the database at `path` for the block and leave QCoDeS's own choice as it was."""
-    with redirect_stdout(io.StringIO()), qcd.initialised_database_at(path):
+    with ExitStack() as stack:
+        with redirect_stdout(io.StringIO()):
+            stack.enter_context(qcd.initialised_database_at(path))
         yield
 
 

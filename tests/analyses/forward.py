@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ import xarray as xr
 H_C_NM = 6.62607015e-34 * 2.99792458e8 * 1e9  # J nm
 SERIES = ("up", "down", "reference", "return", "off_emitter", "dark")
 SHAPE = 2 * math.sqrt(math.log(2) / (2 * math.pi))  # INT s^2 dt * FWHM of a Gaussian
+
+EXPECT = {"biexciton_ratio": (0.08, 0.03, "1"), "lifetime": (20.0, 2.0, "ns")}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Truth:
     dwell: float = 1.0
     down: bool = True
     reference: bool = True
-    expect: dict[str, Any] = field(default_factory=lambda: {"biexciton_ratio": (0.08, 0.03, "1"), "lifetime": (20.0, 2.0, "ns")})
+    expect: dict[str, Any] = field(default_factory=lambda: dict(EXPECT))
     sigma_waist: float = 0.0
     sigma_duration: float = 0.0
     sigma_ratio: float = 0.0
@@ -152,7 +153,8 @@ def simulate(t: Truth, seed: int = 0) -> xr.Dataset:
             emit = _photons_chain if t.lifetime * t.rate > 2e8 else _photons_isolated
             photons += emit(t, x, pulses, min(1.0, eta * health * duty), rng)
         counts = _registered(t, photons, t.dwell, rng)
-        rows.append((SERIES.index(name), p_set, before, after, t.ratio * (before + after) / 2, counts, t.dwell, 1.5 * k, dose))
+        power = t.ratio * (before + after) / 2
+        rows.append((SERIES.index(name), p_set, before, after, power, counts, t.dwell, 1.5 * k, dose))
         dose += own
     return dataset(rows, t)
 
@@ -160,8 +162,8 @@ def simulate(t: Truth, seed: int = 0) -> xr.Dataset:
 def dataset(rows: list[tuple[float, ...]], t: Truth) -> xr.Dataset:
     """Return rows as the procedure stores them."""
     names = ("series", "power_set", "pickoff_before", "pickoff_after", "power", "counts", "live_time", "time", "dose")
-    columns = {name: ("row", np.array(values, dtype=float)) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
-    data = xr.Dataset(columns)
+    table = np.array(rows, dtype=float)
+    data = xr.Dataset({name: ("row", table[:, k]) for k, name in enumerate(names)})
     data["series"] = data["series"].astype(int)
     data["series"].attrs = {"flag_values": [0, 1, 2, 3, 4, 5], "flag_meanings": " ".join(SERIES)}
     data.attrs["conditions"] = conditions(t)
@@ -227,18 +229,25 @@ def redrawn(seed: int, **changes: Any) -> Truth:
     return replace(drawn, **changes)
 
 
-def with_session_errors(t: Truth, seed: int) -> tuple[Truth, SimpleNamespace]:
-    """Return the truth with hidden calibrations off by their sigma, and what the bench states instead."""
+def with_session_errors(t: Truth, seed: int) -> Truth:
+    """Return the truth with the hidden spot, pulse, ratio and centring drawn about what `stated` says."""
     rng = np.random.default_rng(20_000 + seed)
-    stated = SimpleNamespace(waist=433.0, duration=150.0, ratio=0.1)
-    hidden = replace(
+    return replace(
         t,
         waist=433.0 * (1 + rng.normal(0, 0.02)),
         duration=150.0 * (1 + rng.normal(0, 0.05)),
         ratio=0.1 * (1 + rng.normal(0, 0.015)),
         offset=float(np.hypot(*rng.normal(0, 50 / math.sqrt(2), 2))),
     )
-    return hidden, stated
+
+
+def stated(data: xr.Dataset) -> xr.Dataset:
+    """State the nominal calibrations with their sigmas, whatever the hidden ones are."""
+    state(data, "spot.waist", 433.0, 0.02 * 433.0, "nm")
+    state(data, "spot.centring", 50.0, 0.0, "nm")
+    state(data, "pulse.duration", 150.0, 7.5, "fs")
+    state(data, "power_at_sample.ratio", 0.1, 0.0015, "1")
+    return data
 
 
 def state(data: xr.Dataset, path: str, value: float, sigma: float, unit: str) -> xr.Dataset:

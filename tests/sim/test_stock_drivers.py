@@ -49,6 +49,7 @@ def test_pymeasure_reads_and_sets_the_power_meter():
     assert meter.wavelength == 633
     meter.wavelength = 5000
     assert meter.wavelength == 1100
+    meter.wavelength = 800
     assert 0 < meter.power < 2e-3
     assert "PM100D" in meter.id
     adapter.close()

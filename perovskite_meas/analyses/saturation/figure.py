@@ -67,7 +67,11 @@ def _saturation_power(result: SaturationResult) -> float:
 
 def _title(result: SaturationResult) -> str:
     shown = result.cross_section
-    head = "no cross-section claimed" if shown is None else f"$\\sigma_2$ = {_gm(shown)} ({result.convention.replace('_', ' ')})"
+    head = (
+        "no cross-section claimed"
+        if shown is None
+        else f"$\\sigma_2$ = {_gm(shown)} ({result.convention.replace('_', ' ')})"
+    )
     text = result.verdict if len(result.verdict) < 110 else result.verdict[:107] + "..."
     return f"Two-photon saturation: {head}\n{text}"
 
@@ -101,7 +105,7 @@ def _counts(axes: Axes, points: Mapping[str, npt.NDArray[Any]], result: Saturati
             points["power"][good] * 1e6, points["signal"][good], yerr=points["sigma"][good], fmt=marker,
             color=colour, ms=4.5, mfc="none", mew=1.0, elinewidth=0.8, label=label, zorder=4,
         )  # fmt: skip
-    curve = {name: np.asarray(values) for name, values in result.curve.items()}
+    curve = {name: np.asarray(values, dtype=np.float64) for name, values in result.curve.items()}
     axes.plot(curve["power"] * 1e6, curve["signal"], "-", color="black", lw=1.1, label="model, zero dose", zorder=3)
     dark = points["raw_rate"][points["series"] == "dark"].mean()
     floor = np.clip(curve["background"], 0, None) + dark

@@ -123,9 +123,7 @@ def start_values(model: Model, jitter: float, q: float) -> Array:
     p = np.where(model.lit, model.power, 0.0)
     design = np.column_stack([p, p**2, np.ones(p.size)])
     weight = np.sqrt(model.live_time / np.clip(rate, 1.0, None))
-    background = np.linalg.lstsq(
-        design[blank] * weight[blank, None], rate[blank] * weight[blank], rcond=None
-    )[0]
+    background = np.linalg.lstsq(design[blank] * weight[blank, None], rate[blank] * weight[blank], rcond=None)[0]
     on = model.emitter
     net = (rate - design @ background)[on]
     variance = np.clip(rate[on], 1.0, None) / model.live_time[on] + (0.03 * net) ** 2

@@ -85,9 +85,9 @@ def _average_over_q(model: Model, recipe: Recipe, first: Fit, held: Mapping[str,
     log_weight = volume - np.array([f.loss for f in fits]) + np.log(spans)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
-    mean = sum((w * f.theta for w, f in zip(weight, fits)), np.zeros(len(NAMES)))
+    mean = sum((w * f.theta for w, f in zip(weight, fits, strict=True)), np.zeros(len(NAMES)))
     covariance = sum(
-        (w * (f.covariance + np.outer(f.theta - mean, f.theta - mean)) for w, f in zip(weight, fits)),
+        (w * (f.covariance + np.outer(f.theta - mean, f.theta - mean)) for w, f in zip(weight, fits, strict=True)),
         np.zeros((len(NAMES), len(NAMES))),
     )
     return Fit(mean, covariance, min(f.loss for f in fits), (*fits[0].free, "q"))

@@ -104,7 +104,9 @@ def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
             "to the central one; see the systematic ladder_law"
         )
     if setup.biexciton_ratio is None:
-        notes.append("the biexciton ratio is not stated: averaged over 0 to about 0.3; a pulsed g2(0) would sharpen sigma2")
+        notes.append(
+            "the biexciton ratio is not stated: averaged over 0 to about 0.3; a pulsed g2(0) would sharpen sigma2"
+        )
     if setup.lifetime is None:
         notes.append(
             f"the lifetime is not stated: pulses taken as isolated, right if it is below {setup.period / 5:.3g} ns"

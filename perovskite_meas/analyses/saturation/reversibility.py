@@ -58,7 +58,7 @@ def return_ratio(model: Model, fit: Fit, rows: Rows) -> Value | None:
 
 def net_signal(model: Model, fit: Fit) -> tuple[Array, Array]:
     """Return the signal free of dead time, dark counts and background, in cps, and its 1-sigma."""
-    mean, variance = model.moments(fit.theta)
+    _, variance = model.moments(fit.theta)
     rate = model.counts / model.live_time
     live = rate / np.clip(1 - rate * model.dead_time, 0.05, None)
     slope = (1 + live * model.dead_time) ** 2 / model.live_time

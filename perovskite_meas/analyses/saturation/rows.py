@@ -75,9 +75,11 @@ def series_names(data: xr.Dataset) -> npt.NDArray[np.str_]:
     attrs = data["series"].attrs
     if "flag_values" not in attrs or "flag_meanings" not in attrs:
         raise AnalysisRefused("the column 'series' has no flag_values and flag_meanings: its codes mean nothing")
-    meaning = dict(
-        zip((int(code) for code in np.atleast_1d(attrs["flag_values"])), str(attrs["flag_meanings"]).split())
-    )
+    codes_known = [int(code) for code in np.atleast_1d(attrs["flag_values"])]
+    words = str(attrs["flag_meanings"]).split()
+    if len(codes_known) != len(words):
+        raise AnalysisRefused(f"the column 'series' has {len(codes_known)} flag_values but {len(words)} flag_meanings")
+    meaning = dict(zip(codes_known, words, strict=True))
     codes = data["series"].values
     return np.array([meaning.get(int(code), "?") if np.isfinite(code) else "?" for code in codes], dtype=np.str_)
 

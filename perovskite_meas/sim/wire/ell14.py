@@ -1,12 +1,14 @@
 """Thorlabs Elliptec ELL14 rotation mounts, one or several on a multidrop serial line.
 
-Source: ELLx communications protocol issue 5, as public drivers use it. Unverified against the manual: the
-top speed of 430 deg/s, the landing error, what a stop answers, and the frames of the buttons.
+Source: the ELLx protocol as public drivers use it (pylablib, Micro-Manager); its manual was not at hand.
+Unverified against the manual: the top speed of 430 deg/s, the landing error, what a stop answers, that an
+absolute move beyond one turn is refused, and the frames of the buttons.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
 from ...core.errors import UsageError
 from .device import Laboratory, Reply, WireDevice, Wiring
 from .faults import Faults

@@ -35,7 +35,7 @@ class Mount:
         self.velocity = 100
         self.jog = 0
         self.home_offset = 0
-        self.status = OK
+        self.status = 0x00
         self.busy_until = 0.0
         self._port = port
         self._rng = rng

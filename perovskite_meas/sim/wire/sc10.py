@@ -1,7 +1,8 @@
-r"""Thorlabs SC10 shutter controller with its blade.
+"""Thorlabs SC10 shutter controller with its blade.
 
 Source: SC10 manual (commands, modes, `ens` toggles) and public drivers (echo, then reply, then the prompt
-`> `). Unverified against the manual: the travel times, the identity text and the exact words of the errors.
+`> `). Unverified against the manual: the travel times, the identity text, the words of the errors, and that a tripped
+interlock closes the blade.
 """
 
 from __future__ import annotations

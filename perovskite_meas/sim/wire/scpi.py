@@ -1,6 +1,6 @@
 """SCPI of a simulated instrument: short and long forms, chains of commands, the error queue.
 
-Source: SCPI-1999 volume 1, chapters 6 and 21.
+General knowledge of SCPI-1999; the error numbers and the path rules are unverified against its text.
 """
 
 from __future__ import annotations

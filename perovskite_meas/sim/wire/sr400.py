@@ -1,9 +1,10 @@
 """Stanford Research SR400 two-channel photon counter on GPIB.
 
-Source: SR400 manual rev. 2.6, p.9-10 and p.37-47: presets and dwell times have one significant digit, Data
-Ready stays until it is read, QA says -1 before the first complete period. Not simulated: external triggers,
-gates (stored, always open), discriminators (stored, every pulse passes), counting A for B preset.
-Unverified against the manual: that CS after a finished scan starts a new one, and how numbers are printed.
+Source: SR400 manual rev. 2.6, p.10, 12, 37, 39, 41, 42, 45, 46: presets and dwell times have one significant
+digit, Data Ready stays until it is read, QA says -1 before the first complete period. Not simulated: external
+triggers, gates (stored, always open), discriminators (stored, every pulse passes), counting A for B preset.
+Unverified against the manual: that CS after a finished scan starts a new one, how numbers are printed, the
+CR LF behind each answer on GPIB (a public driver says so), the rules of DT, NP, NE, CH and SS.
 """
 
 from __future__ import annotations

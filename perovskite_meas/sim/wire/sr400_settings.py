@@ -1,4 +1,8 @@
-"""What can be set on an SR400, within which limits. Source: SR400 manual rev. 2.6, p.9-10 and p.39-43."""
+"""What can be set on an SR400, within which limits.
+
+Source: SR400 manual rev. 2.6, p.39, 41 and 42, for CM, CI, CP, DL, GD, PM, PY; PL and GW by its specification.
+Unverified against the manual: the limits of AS, AM, SD, TS, TL, DY, GY, SV, and all default values.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,154 @@
+"""A table of fake instruments: parameters that log what is set, on a clock that tests own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perovskite_meas.bench import Bench, read_bench
+from perovskite_meas.core.errors import UsageError, did_you_mean
+
+BENCH = """
+station: station.yaml
+roles:
+  shutter: sc10.state
+  waveplate: ell14.angle
+  attenuator: {use: ell14.angle, calibration: attenuator}
+  meter: {use: pickoff.power, calibration: power_at_sample}
+  sample_meter: {use: sample_head.power, accuracy: 3 %}
+  counter: {use: sr400.counts_a, gate: sr400.gate_time, dead_time: 45 ns}
+  scanner: {x: sr400.port_1, y: sr400.port_2, scale: 2 um/V, off_emitter: [3 um, 0 um]}
+limits: {average_power: 90 uW, peak_irradiance: 1e11 W/cm^2, fluence: 10 mJ/cm^2, count_rate: 2e6 cps, dose: 2e5 J/cm^2}
+safe_state: [shutter.block, attenuator.minimum]
+calibrations:
+  attenuator: {date: 2026-11-02, maximum: 120 uW, angle_of_maximum: 12.5 deg, extinction: 1e-4, range: [0.5 uW, 110 uW]}
+  power_at_sample: {date: 2026-11-02, ratio: 0.1 +- 3 %, range: [0.5 uW, 110 uW], zero: 0 +- 0.5 uW,
+                    extinction: 1e-4 +- 5e-5, maximum: 120 uW}
+  pulse: {date: 2026-11-02, repetition_rate: 5 MHz, duration: 150 fs +- 5 %, shape: gauss, wavelength: 800 nm}
+  spot: {date: 2026-11-02, waist: 433 nm +- 2 %, centring: 50 nm}
+sample:
+  name: dot 1
+  two_photon_convention: absorbed_photons
+  expect: {biexciton_ratio: 0.08 +- 0.03, brightness: 1e5 cps +- 30 %}
+"""
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += max(0.0, seconds)
+
+
+class Parameter:
+    """A fake handle; `answer` and `refuse` change how it behaves."""
+
+    unit = ""
+
+    def __init__(self, name: str, owner: object, lab: FakeLab, value: Any) -> None:
+        self.name, self.owner, self.lab, self.value = name, owner, lab, value
+        self.takes = 0.0
+        self.answer: Callable[[], Any] = lambda: self.value
+        self.refuse: BaseException | None = None
+        self.asked = 0
+
+    def get(self) -> Any:
+        self.asked += 1
+        self.lab.clock.sleep(self.takes)
+        return self.answer()
+
+    def set(self, value: Any) -> None:
+        self.lab.log.append((self.name, value))
+        if self.refuse is not None:
+            raise self.refuse
+        self.value = value
+
+
+class Mount:
+    """An owner that wants to be homed."""
+
+    def __init__(self, lab: FakeLab) -> None:
+        self.lab, self.is_homed = lab, False
+
+    def homed(self) -> bool:
+        return self.is_homed
+
+    def home(self) -> None:
+        self.lab.log.append(("ell14", "home"))
+        self.is_homed = True
+
+
+class FakeLab:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.log: list[tuple[str, Any]] = []
+        self.mount = Mount(self)
+        values = {
+            "sc10.state": "open", "ell14.angle": 0.0, "pickoff.power": 1e-4, "sample_head.power": 1e-5,
+            "sr400.counts_a": 1000, "sr400.gate_time": 1.0, "sr400.port_1": 0.5, "sr400.port_2": 0.0,
+        }  # fmt: skip
+        self.parameters = {
+            name: Parameter(name, self.mount if name.startswith("ell14") else object(), self, value)
+            for name, value in values.items()
+        }
+        counts, gate = self.parameters["sr400.counts_a"], self.parameters["sr400.gate_time"]
+
+        def one_gate() -> float:
+            self.clock.sleep(gate.value)
+            return float(counts.value)
+
+        counts.answer = one_gate
+
+    def resolve(self, dotted: str) -> Parameter:
+        if dotted not in self.parameters:
+            raise UsageError(f"no parameter {dotted!r}; {did_you_mean(dotted, self.parameters)}")
+        return self.parameters[dotted]
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self.parameters[name]
+
+
+@pytest.fixture
+def lab() -> FakeLab:
+    return FakeLab()
+
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a bench file, with text replaced, beside an empty station."""
+
+    def written(text: str = BENCH, replace: Mapping[str, str] | None = None) -> Path:
+        (tmp_path / "station.yaml").write_text("instruments: {}\n", encoding="utf-8")
+        for old, new in (replace or {}).items():
+            assert old in text, f"{old!r} is not in the bench text"
+            text = text.replace(old, new)
+        path = tmp_path / "bench.yaml"
+        path.write_text(text.lstrip("\n"), encoding="utf-8")
+        return path
+
+    return written
+
+
+@pytest.fixture
+def make(write: Write, lab: FakeLab) -> Callable[..., Bench]:
+    """Make a bench on the fake instruments, with text of its file replaced."""
+
+    def made(replace: Mapping[str, str] | None = None) -> Bench:
+        return Bench(read_bench(write(replace=replace)), lab.resolve, lab.clock)
+
+    return made
+
+
+@pytest.fixture
+def bench(make: Callable[..., Bench]) -> Bench:
+    return make()

@@ -1,0 +1,62 @@
+"""The packaged tables: read without a word, and the virtual one calibrated as its world is made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from perovskite_meas.bench import read_bench
+from perovskite_meas.core import to_unit
+
+
+def test_the_virtual_table_does_not_age(checkout: Path):
+    path = checkout / "station_configs" / "virtual_confocal" / "bench.yaml"
+    for day in (dt.date(2026, 1, 1), dt.date(2050, 1, 1)):
+        assert read_bench(path, day).warnings == ()
+
+
+def test_the_example_table_is_a_valid_bench(checkout: Path):
+    path = checkout / "station_configs" / "examples" / "two_photon_table" / "bench.yaml"
+    assert read_bench(path, dt.date(2026, 12, 1)).warnings == ()
+    read_bench(path, dt.date(2050, 1, 1))  # calendar time alone breaks no example
+
+
+@pytest.mark.parametrize("table", ["virtual_confocal", "examples/two_photon_table"])
+def test_every_role_names_an_instrument_of_its_station(checkout: Path, table: str):
+    folder = checkout / "station_configs" / table
+    instruments = YAML(typ="safe").load((folder / "station.yaml").read_text(encoding="utf-8"))["instruments"]
+    used = {
+        dotted.split(".")[0]
+        for role in read_bench(folder / "bench.yaml").roles.values()
+        for dotted in role.targets.values()
+    }
+    assert used == set(instruments)
+
+
+def test_the_virtual_table_is_calibrated_as_its_world_is_made(checkout: Path):
+    """Nominal values; what a session draws about them is for the procedures to find."""
+    folder = checkout / "station_configs" / "virtual_confocal"
+    spec = read_bench(folder / "bench.yaml")
+    world = YAML(typ="safe").load((folder / "world.yaml").read_text(encoding="utf-8"))
+    optics, laser, detectors = world["optics"], world["laser"], world["detectors"]
+    plate, attenuator = optics["attenuator"], spec.calibrations["attenuator"]
+    assert attenuator.maximum == to_unit(plate["maximum_power"], "W") == spec.power_at_sample.maximum
+    assert attenuator.angle_of_maximum == to_unit(plate["angle_of_maximum"], "deg")
+    assert attenuator.extinction == to_unit(plate["extinction"], "1") == spec.power_at_sample.extinction[0]
+    assert spec.power_at_sample.ratio[0] == pytest.approx(1 / optics["pickoff_ratio"])
+    assert spec.spot.waist[0] == to_unit(optics["waist"], "nm")
+    assert spec.pulse.repetition_rate[0] == to_unit(laser["repetition_rate"], "Hz")
+    assert spec.pulse.duration[0] == to_unit(laser["pulse_duration"], "fs")
+    assert spec.pulse.shape == laser["pulse_shape"]
+    assert spec.pulse.wavelength == to_unit(laser["wavelength"], "nm")
+    assert spec.roles["counter"].options["dead_time"] == to_unit(detectors["apd"]["dead_time"], "ns")
+    assert spec.roles["scanner"].options["scale"] == to_unit(optics["scanner_gain"], "um/V")
+    spread = world["imperfections"]
+    assert spec.power_at_sample.ratio[1] == pytest.approx(0.1 * to_unit(spread["meter_calibration"], "1"))
+    assert spec.power_at_sample.zero[1] == to_unit(spread["meter_zero"], "W")
+    assert spec.spot.waist[1] == pytest.approx(433 * to_unit(spread["spot_size"], "1"))
+    assert spec.pulse.duration[1] == pytest.approx(150 * to_unit(spread["pulse_duration"], "1"))
+    assert spec.spot.centring == to_unit(spread["off_centre"], "nm")

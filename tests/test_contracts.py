@@ -1,0 +1,104 @@
+"""Everything that this package registers keeps the contracts that it asks of other laboratories' code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import perovskite_meas.drivers
+import pytest
+import xarray as xr
+from perovskite_meas import load_bench, run
+from perovskite_meas.bench.roles import Option, RoleAdapter, kinds
+from perovskite_meas.core.plugins import entry_points, find, names
+from perovskite_meas.core.tables import table, tables
+from perovskite_meas.core.units import check_unit
+from perovskite_meas.testing import parametrize_with_checks
+from ruamel.yaml import YAML
+
+EXEMPT: tuple[str, ...] = ()
+"""Registered things that need not keep the contracts: none, and it stays so."""
+
+OURS = "perovskite_meas."
+
+
+def ours(group: str) -> list[Any]:
+    """Return what this package registers in a group; a laboratory's own may be installed beside it."""
+    points = entry_points(group=f"perovskite_meas.{group}")
+    return [find(group, point.name) for point in points if point.value.startswith(OURS) and point.name not in EXEMPT]
+
+
+@cache
+def stations() -> dict[str, dict[str, Any]]:
+    """Return every instrument of the packaged virtual tables: driver class name -> arguments."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in tables():
+        content = YAML(typ="safe").load((table(name) / "station.yaml").read_text(encoding="utf-8"))
+        for entry in content["instruments"].values():
+            if "@twin" in str(entry.get("init", {}).get("visalib")):
+                found[entry["type"].rpartition(".")[2]] = {"address": entry["address"], **entry["init"]}
+    return found
+
+
+def drivers() -> list[tuple[type, dict[str, Any]]]:
+    return [(getattr(perovskite_meas.drivers, name), stations()[name]) for name in perovskite_meas.drivers.__all__]
+
+
+def test_no_exemption_was_made() -> None:
+    assert EXEMPT == ()
+
+
+def test_every_shipped_driver_has_its_place_on_a_virtual_table() -> None:
+    assert set(perovskite_meas.drivers.__all__) <= set(stations())
+
+
+def test_what_is_exported_is_what_is_registered() -> None:
+    import perovskite_meas.procedures
+
+    assert set(perovskite_meas.procedures.__all__) == {thing.__name__ for thing in ours("procedures")}
+
+
+@parametrize_with_checks([*ours("procedures"), *ours("analyses"), *drivers()])
+def test_everything_shipped_keeps_the_contract(check: Callable[[], None]) -> None:
+    check()
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
+    """Rows of each shipped procedure with its defaults, by the names of its analyses."""
+    found = {}
+    for kind in ours("procedures"):
+        with load_bench(kind.table) as bench:
+            record = run(kind(), bench, into=tmp_path_factory.mktemp("runs"), progress=False)
+        found |= dict.fromkeys(kind.analyses, record.data)
+    return found
+
+
+@pytest.mark.parametrize("name", [thing.name for thing in ours("analyses")])
+def test_every_shipped_analysis_keeps_the_contract_on_measured_rows(name: str, rows: dict[str, xr.Dataset]) -> None:
+    from perovskite_meas.testing import check_analysis
+
+    assert name in rows, "no shipped procedure declares this analysis"
+    check_analysis(find("analyses", name), data=rows[name])
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_of_role_explains_itself_and_its_options(kind: str) -> None:
+    adapter = find("roles", kind)
+    assert issubclass(adapter, RoleAdapter)
+    assert inspect.getdoc(adapter)
+    for name, option in adapter.options.items():
+        assert isinstance(option, Option)
+        assert name.isidentifier()
+        assert option.doc
+        check_unit(option.unit)
+    for verb in adapter.verbs:
+        assert inspect.getdoc(getattr(adapter, verb))
+
+
+def test_registered_names_are_unique_over_all_packages() -> None:
+    for group in ("procedures", "analyses", "roles"):
+        found = [point.name for point in entry_points(group=f"perovskite_meas.{group}")]
+        assert sorted(found) == sorted(names(group))
