@@ -68,6 +68,7 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
 
     Malus behind a half-wave plate: P = P_max [(1 - eps) cos^2(2 (theta - theta0)) + eps] + zero, which is linear
     in 1, cos 4 theta, sin 4 theta. The ratio comes from sample against pick-off, in which laser drift cancels.
+    Where the data hold `sample_dark` (W, shutter closed), that is the zero of the sample head.
 
     Raises:
         AnalysisRefused: a column is missing, or fewer than six rows or angles are usable.
@@ -78,7 +79,7 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
     offset, ratio = float(line[0]), float(line[1])
     s_malus, p_malus = _malus(angle, sample), _malus(angle, pickoff)
     zero_head = _zero(data, "power_at_sample.zero", notes)
-    zero_sample = _zero(data, "sample_meter.zero", notes)
+    zero_sample = _dark(data) or _zero(data, "sample_meter.zero", notes)
     meter = _meter(data, notes)
     extinction = _combine(_extinction(s_malus, zero_sample), _extinction(p_malus, zero_head))
     predicted = offset + ratio * pickoff
@@ -114,31 +115,9 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
 @power_calibration.figure
 def plot(data: xr.Dataset, result: PowerCalibrationResult, figure: Figure) -> None:
     """Draw the attenuator's curve, sample against pick-off, and the residuals of the latter."""
-    points = {name: np.asarray(values) for name, values in result.points.items()}
-    grid = figure.add_gridspec(
-        2, 2, height_ratios=(2.6, 1), left=0.1, right=0.98, bottom=0.11, top=0.86, wspace=0.3, hspace=0.08
-    )
-    left, right = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
-    below = figure.add_subplot(grid[1, 1], sharex=right)
-    order = np.argsort(points["angle"])
-    left.plot(points["angle"], points["sample"] * 1e6, "o", color="#0072B2", ms=4, mfc="none", label="sample head")
-    left.plot(points["angle"][order], points["malus"][order] * 1e6, "-", color="black", lw=1, label="Malus")
-    left.set(xlabel="half-wave plate (deg)", ylabel="power at the sample (µW)")
-    left.legend(fontsize=8, frameon=False)
-    offset = result.offset.nominal
-    x, y = points["pickoff"] * 1e6, (points["sample"] - offset) * 1e6
-    fitted = (points["line"] - offset) * 1e6
-    good = (fitted >= result.range[0] * 1e6 * 0.999) & (y > 0) & (x > 0)
-    right.plot(x[good], y[good], "o", color="#0072B2", ms=4, mfc="none")
-    rising = np.argsort(x[good])
-    right.plot(x[good][rising], fitted[good][rising], "-", color="black", lw=1)
-    right.set(xscale="log", yscale="log", ylabel="sample - offset (µW)")
-    right.tick_params(labelbottom=False)
-    below.plot(x[good], 100 * (y / fitted - 1)[good], "o", color="#0072B2", ms=4, mfc="none")
-    below.axhline(0, color="black", lw=0.7)
-    below.set(xlabel="pick-off reading (µW)", ylabel="residual (%)")
-    head = f"refused: {result.refused}" if result.refused else f"ratio {result.ratio}"
-    figure.suptitle(f"Power calibration: {head}\nmaximum {result.maximum.to('uW')}", x=0.1, ha="left", fontsize=10)
+    from .power_figure import draw
+
+    draw(result, figure)
 
 
 @dataclass(frozen=True)
@@ -217,6 +196,16 @@ def _zero(data: xr.Dataset, dotted: str, notes: list[str]) -> Value:
         return condition(data, dotted, "W")
     notes.append(f"{dotted} is not stated: taken as 0 +- {show(ZERO_UNKNOWN, 'W')}, which limits the extinction")
     return Value(0.0, ZERO_UNKNOWN, "W")
+
+
+def _dark(data: xr.Dataset) -> Value | None:
+    if "sample_dark" not in data:
+        return None
+    dark = np.asarray(data["sample_dark"].values, dtype=np.float64)
+    dark = dark[np.isfinite(dark)]
+    if dark.size < FEWEST:
+        return None
+    return Value(float(dark.mean()), float(dark.std(ddof=1)) / math.sqrt(dark.size), "W")
 
 
 def _meter(data: xr.Dataset, notes: list[str]) -> float:

@@ -49,7 +49,7 @@ class Bench:
             raise BenchError(f"{spec.path} does not fit its station:", problems)
 
     def bind(self, procedure: Procedure) -> dict[str, Any]:
-        """Begin a run: return the arguments for `procedure.measure`, with an empty ledger.
+        """Begin a run, in the dark and with an empty ledger: return the arguments for `procedure.measure`.
 
         Raises:
             BenchError: roles that are missing or of the wrong kind.

@@ -10,18 +10,21 @@ from qcodes.instrument import InstrumentBaseKWArgs
 from qcodes.parameters import Parameter
 
 from perovskite_meas.core.clock import wait_until
-from perovskite_meas.core.errors import CommunicationError, InstrumentError, ReplyError
+from perovskite_meas.core.errors import CommunicationError, InstrumentError, ReplyError, UsageError
 
+from ._gate import MOST_PERIODS, TICKS_PER_SECOND, Gate, compose
 from ._instrument import WireInstrument
 from ._visa import Line
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_TICKS_PER_SECOND = 1e7
-_READY = 1
+_DATA_READY, _SCAN_FINISHED = 1, 2
 _FAULTS = {3: "a counter overflowed", 4: "rate error", 7: "command error"}
 """Bits of `SS`; 4 is unverified against the manual."""
+
+_DWELL = "2E-3"
+"""s, the shortest pause between two periods."""
 
 _POLL = 0.002
 _LATE = 2.0
@@ -33,8 +36,10 @@ _LINE = Line(settings={"read_termination": "\n"}, timeout=2.0)
 class SR400(WireInstrument):
     """Two-channel gated photon counter with two analog outputs; GPIB.
 
-    Counter T gates A and B: each count is one period of `gate_time` on the internal 10 MHz clock.
-    Source: SRS SR400 manual, command list.
+    Counter T gates A and B on the internal 10 MHz clock. Its preset keeps one significant digit, so a gate
+    is made of 1 to 2000 equal periods, as few as possible (0.25 s: 5 of 0.05 s), whose counts are summed.
+    Between two periods nothing is counted for 2 ms: a gate of n periods takes (n - 1) x 2 ms longer than its
+    live time. Source: SRS SR400 manual, command list.
 
     Args:
         name: name in the station.
@@ -48,16 +53,16 @@ class SR400(WireInstrument):
     ) -> None:
         super().__init__(name, address, visalib, **kwargs)
         self._gate = threading.RLock()
-        self._prepared: set[str] = set()
+        self._prepared: dict[str, float] = {}
         self.gate_time: Parameter[float, Self] = self.add_parameter(
             "gate_time",
             label="Gate time",
             unit="s",
-            get_cmd=lambda: self._ask_number("CP 2") / _TICKS_PER_SECOND,
+            get_cmd=lambda: self._read_gate().seconds,
             set_cmd=self._set_gate_time,
             vals=vals.Numbers(1e-7, 9e4),
         )
-        """Length of the gate of `counts_a` and `counts_b`."""
+        """Live time of `counts_a` and `counts_b`, all periods together."""
         self.counts_a: Parameter[int, Self] = self.add_parameter(
             "counts_a",
             label="Counts A",
@@ -93,17 +98,14 @@ class SR400(WireInstrument):
     def count(self, seconds: float) -> tuple[int, float]:
         """Count channel A for `seconds` and return the counts and the live time in s.
 
-        The live time is the gate that the instrument has set itself, which may be coarser than asked for.
-
         Raises:
+            UsageError: no number of periods makes this time; nothing was sent.
             HardwareFault: a counter overflowed, or the count did not end in time.
         """
         self.gate_time.validate(seconds)
         with self._gate:
-            live = self._program(seconds)
-            if abs(live - seconds) > 1e-3 * seconds:  # the preset was cut to one digit: ask for the nearest one
-                live = self._program(float(f"{seconds:.0e}"))
-            return self._run("A", live), live
+            gate = self._set_gate_time(seconds)
+            return self._run("A", gate), gate.seconds
 
     def get_idn(self) -> dict[str, str | None]:
         """Return vendor and model; the instrument tells no more."""
@@ -111,7 +113,7 @@ class SR400(WireInstrument):
 
     def _greet(self) -> None:
         # there is no identity query: an SR400 is what knows its own counting mode, periods and preset
-        for command, low, high in (("CM", 0, 3), ("NP", 1, 2000), ("CP 2", 1, 9e11)):
+        for command, low, high in (("CM", 0, 3), ("NP", 1, MOST_PERIODS), ("CP 2", 1, 9e11)):
             try:
                 value = self._ask_number(command)
             except ReplyError as error:
@@ -121,69 +123,84 @@ class SR400(WireInstrument):
             if not low <= value <= high:
                 raise self._stranger(f"{command} = {value:g}", f"an SRS SR400 ({low:g}..{high:g})")
 
-    def _set_gate_time(self, seconds: float) -> None:
+    def _set_gate_time(self, seconds: float) -> Gate:
+        try:
+            gate = compose(seconds)
+        except ValueError as error:
+            raise UsageError(f"{self._where}: {error}") from error
         with self._gate:
-            found = self._program(seconds)
-        if abs(found - seconds) > 1e-3 * seconds:
+            self._prepare("CM 0", "CI 2,0", "NE 0", f"NP {gate.periods}")
+            with self._link.lock:
+                self._tell(f"CP 2,{gate.preset}\n")
+                found = self._ask_integer("CP 2")
+        if found != gate.preset:
             raise self._fault(
-                f"gate time is {found:g} s after setting {seconds:g} s",
-                "choose a time with one significant digit, which is what the preset may be limited to",
+                f"gate time is {gate.periods} x {found / TICKS_PER_SECOND:g} s after setting {gate}",
+                "set it to remote and try again",
             )
+        return gate
 
-    def _program(self, seconds: float) -> float:
-        """Set the preset of counter T and return the gate that it makes, in s."""
-        self._prepare("CM 0", "CI 2,0", "NP 1", "NE 0")
+    def _read_gate(self) -> Gate:
         with self._link.lock:
-            self._tell(f"CP 2,{max(1, round(seconds * _TICKS_PER_SECOND))}\n")
-            return self._ask_number("CP 2") / _TICKS_PER_SECOND
+            gate = Gate(self._ask_integer("NP"), self._ask_integer("CP 2"))
+            self._prepared["NP"] = gate.periods
+        return gate
 
     def _prepare(self, *settings: str) -> None:
         """Make settings that everything else rests on, once in a session, and check that they took."""
         with self._link.lock:
             for setting in settings:
-                if setting in self._prepared:
-                    continue
-                self._tell(f"{setting}\n")
-                question, wanted = setting[:-1].rstrip(" ,"), int(setting[-1])
-                found = self._ask_integer(question)
-                if found != wanted:
-                    raise self._fault(f"{question!r} is {found} after {setting!r}", "set it to remote and try again")
-                self._prepared.add(setting)
+                at = max(setting.rfind(" "), setting.rfind(","))
+                question, wanted = setting[:at], float(setting[at + 1 :])
+                if self._prepared.pop(question, None) != wanted:
+                    self._tell(f"{setting}\n")
+                    found = self._ask_number(question)
+                    if found != wanted:
+                        raise self._fault(
+                            f"{question!r} is {found:g} after {setting!r}", "set it to remote and try again"
+                        )
+                self._prepared[question] = wanted
 
     def _count(self, channel: str) -> int:
         with self._gate:
-            self._prepare("CM 0", "CI 2,0", "NP 1", "NE 0")
-            return self._run(channel, self._ask_number("CP 2") / _TICKS_PER_SECOND)
+            self._prepare("CM 0", "CI 2,0", "NE 0")
+            periods = self._prepared.get("NP")
+            gate = self._read_gate() if periods is None else Gate(int(periods), self._ask_integer("CP 2"))
+            return self._run(channel, gate)
 
-    def _run(self, channel: str, gate: float) -> int:
-        """Count through one gate of `gate` seconds."""
+    def _run(self, channel: str, gate: Gate) -> int:
+        """Count through one gate and return the sum of its periods."""
+        points = [f"Q{channel}"]
+        if gate.periods > 1:
+            self._prepare(f"DT {_DWELL}")
+            points = [f"Q{channel} {point}" for point in range(1, gate.periods + 1)]
         self._ask_integer("SS")  # clears what is left of earlier counts
         try:
             self._tell("CR\n")
             self._tell("CS\n")
-            self.clock.sleep(gate)
+            self.clock.sleep(gate.seconds + (gate.periods - 1) * float(_DWELL))
             self._wait_for_data(gate)
-            counts = self._ask_integer(f"Q{channel}")
+            counts = {point: self._ask_integer(point) for point in points}
             status = self._ask_integer("SS")
         except BaseException:
             self._stop()
             raise
         faults = [text for bit, text in _FAULTS.items() if status >> bit & 1]
         if faults:
-            raise self._fault(
-                f"{' and '.join(faults)} in a gate of {gate:g} s", "lower the count rate or the gate time"
-            )
-        if counts < 0:
-            raise self._fault(f"count {channel} is {counts}, not ready though announced", "count again")
-        return counts
+            raise self._fault(f"{' and '.join(faults)} in a gate of {gate}", "lower the count rate or the gate time")
+        for point, found in counts.items():
+            if found < 0:
+                raise self._fault(f"{point!r} is {found}, not ready though announced", "count again")
+        return sum(counts.values())
 
-    def _wait_for_data(self, gate: float) -> None:
-        timeout = _LATE + gate / 10
+    def _wait_for_data(self, gate: Gate) -> None:
+        timeout = _LATE + gate.seconds / 10
+        question = f"SS {_DATA_READY if gate.periods == 1 else _SCAN_FINISHED}"
         try:
-            wait_until(self.clock, lambda: self._ask_integer(f"SS {_READY}") == 1, timeout=timeout, poll=_POLL)
+            wait_until(self.clock, lambda: self._ask_integer(question) == 1, timeout=timeout, poll=_POLL)
         except TimeoutError as error:
             raise self._fault(
-                f"the count did not end within {timeout:g} s after its gate of {gate:g} s",
+                f"the count did not end within {timeout:g} s after its gate of {gate}",
                 "check that counter T counts the internal 10 MHz",
             ) from error
 

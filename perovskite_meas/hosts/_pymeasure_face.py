@@ -72,6 +72,8 @@ class Face(PyMeasureProcedure):  # type: ignore[misc]
     def startup(self) -> None:
         """Open the bench and the run folder; refuse whatever can be refused before any light."""
         self.record = None
+        if not self.bench:
+            raise UsageError("bench names nothing; give the path of a bench.yaml or the name of a packaged table")
         self._hosted = HostedRun(self.wrapped(), str(self.bench))
         self._hosted.open(self._results_file)
         if self._hosted.folder is not None:
@@ -154,7 +156,7 @@ def face(procedure: type[Procedure], module: str) -> type[Face]:
         "fields": fields,
         "bench": BenchInput(
             "bench",
-            default=procedure.table or None,
+            default=procedure.table,
             description="path of a bench.yaml, or the name of a packaged table",
         ),
         "DATA_COLUMNS": data_columns(procedure.columns),

@@ -9,7 +9,6 @@ from urllib.parse import quote, unquote
 
 from pymeasure.experiment import BooleanParameter, FloatParameter, IntegerParameter, ListParameter, Parameter
 
-from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.procedure import Procedure, extra_of
 from perovskite_meas.core.sweeps import Sweep
 
@@ -142,15 +141,8 @@ class BenchInput(Parameter):  # type: ignore[misc]
     """The path of a bench file, or the name of a packaged table."""
 
     def convert(self, value: Any) -> str:
-        """Return the path as text.
-
-        Raises:
-            UsageError: nothing is named.
-        """
-        text = _from_header(str(value)).strip() if value is not None else ""
-        if not text:
-            raise UsageError("bench names nothing; give the path of a bench.yaml or the name of a packaged table")
-        return text
+        """Return the path as text."""
+        return _from_header(str(value)).strip()
 
     def __str__(self) -> str:
         return _to_header(self.value) if self.is_set() else ""

@@ -66,7 +66,7 @@ class EmitSink:
         """
         number = len(self.rows)
         arrays = {column.name: np.array(row[column.name]) for column in self._columns if column.array}
-        self.rows.append({**row, **arrays})
+        self.rows.append({name: arrays[name] if name in arrays else float(row[name]) for name in row})
         index = self._arrays.append(arrays) if arrays else 0
         line = {ROW: float(number)}
         for column in self._columns:

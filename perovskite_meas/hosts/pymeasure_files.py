@@ -81,12 +81,12 @@ def _rebuild(path: Path, folder: Path, facts: dict[str, Any], problems: list[str
         raise RecordError(f"{path} has {len(labels)} columns; its run folder speaks of {len(columns) + 1}")
     table = np.array(lines, dtype=float).reshape(len(lines), len(columns) + 1)
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for number, (name, is_array, attrs) in enumerate(columns, 1):
+    for number, (name, is_array, _) in enumerate(columns, 1):
         values = table[:, number]
         if is_array:
             arrays[name] = read_arrays(folder / ARRAYS, name, values.astype(int).tolist()) if len(values) else values
         else:
-            arrays[name] = values.astype(int) if "flag_values" in attrs else values
+            arrays[name] = values
     return _assemble(arrays, columns, len(lines))
 
 

@@ -38,7 +38,7 @@ def is_driver(cls: Any) -> bool:
 
 def _is_an_instrument_that_takes_name_address_and_keywords(cls: type, **arguments: Any) -> None:
     problems = [] if is_driver(cls) else ["it is no subclass of qcodes.instrument.Instrument"]
-    taken = inspect.signature(cls).parameters
+    taken = inspect.signature(inspect.getattr_static(cls, "__init__")).parameters
     problems += [f"__init__ takes no {name!r}" for name in ("name", "address") if name not in taken]
     if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
         problems.append("__init__ takes no **kwargs; hand them to super().__init__ (metadata, label)")

@@ -51,11 +51,7 @@ class Truth:
     down: bool = True
     reference: bool = True
     expect: dict[str, Any] = field(default_factory=lambda: dict(EXPECT))
-    sigma_waist: float = 0.0
-    sigma_duration: float = 0.0
-    sigma_ratio: float = 0.0
     sigma_zero: float = 1e-6
-    centring: float = 0.0
 
 
 def unit_power(t: Truth) -> float:
@@ -64,11 +60,6 @@ def unit_power(t: Truth) -> float:
     fluence = math.sqrt(t.duration * 1e-15 / (0.5 * SHAPE * sigma2))
     energy = fluence * (H_C_NM / 800.0) * math.pi * (t.waist * 1e-7) ** 2 / 2
     return energy * t.rate
-
-
-def _registered(t: Truth, photons: float, seconds: float, rng: np.random.Generator) -> int:
-    keep = 1.0 / (1.0 + photons * t.dead_time / seconds)
-    return int(rng.binomial(int(photons), keep))
 
 
 def _photons_isolated(t: Truth, x: float, pulses: int, eta: float, rng: np.random.Generator) -> int:
@@ -152,7 +143,7 @@ def simulate(t: Truth, seed: int = 0) -> xr.Dataset:
             duty += t.blinking * math.sqrt(1.5) if x > 0.1 else 0.0
             emit = _photons_chain if t.lifetime * t.rate > 2e8 else _photons_isolated
             photons += emit(t, x, pulses, min(1.0, eta * health * duty), rng)
-        counts = _registered(t, photons, t.dwell, rng)
+        counts = rng.binomial(int(photons), 1.0 / (1.0 + photons * t.dead_time / t.dwell))
         power = t.ratio * (before + after) / 2
         rows.append((SERIES.index(name), p_set, before, after, power, counts, t.dwell, 1.5 * k, dose))
         dose += own
@@ -181,13 +172,13 @@ def conditions(t: Truth) -> dict[str, Any]:
     return {
         "pulse": {
             "repetition_rate": quantity(t.rate, 0.0, "Hz"),
-            "duration": quantity(t.duration, t.sigma_duration, "fs"),
+            "duration": quantity(t.duration, 0.0, "fs"),
             "shape": "gauss",
             "wavelength": quantity(800.0, 0.0, "nm"),
         },
-        "spot": {"waist": quantity(t.waist, t.sigma_waist, "nm"), "centring": quantity(t.centring, 0.0, "nm")},
+        "spot": {"waist": quantity(t.waist, 0.0, "nm"), "centring": quantity(0.0, 0.0, "nm")},
         "power_at_sample": {
-            "ratio": quantity(t.ratio, t.sigma_ratio, "1"),
+            "ratio": quantity(t.ratio, 0.0, "1"),
             "zero": quantity(0.0, t.sigma_zero, "W"),
             "extinction": quantity(t.leak * t.ratio / maximum, 0.1 * t.leak * t.ratio / maximum, "1"),
             "maximum": quantity(maximum, 0.0, "W"),

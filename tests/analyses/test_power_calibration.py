@@ -67,6 +67,18 @@ def test_the_range_ends_where_powers_were_measured() -> None:
     assert 0 < found.range[0] < 1.2e-5
 
 
+def test_dark_readings_of_the_sample_head_sharpen_the_extinction() -> None:
+    data = readings(1)
+    data.attrs = {"conditions": {}}
+    blind = power_calibration(data)
+    rng = np.random.default_rng(1)
+    zero = data["sample_power"].values[-1] - 1.2e-4 * 1e-4
+    data["sample_dark"] = ("row", zero + rng.normal(0, 2e-9, data.sizes["row"]))
+    found = power_calibration(data)
+    assert found.extinction.sigma < blind.extinction.sigma / 5
+    assert abs(found.extinction.pull(1e-4)) < 4
+
+
 def test_facts_that_are_not_stated_are_noted() -> None:
     data = readings(1)
     data.attrs = {"conditions": {}}

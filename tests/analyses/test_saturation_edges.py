@@ -45,6 +45,13 @@ def test_an_exciton_that_outlives_the_period_lowers_the_signal() -> None:
     assert photons(x, 0.0, r) == pytest.approx(closed, rel=1e-9)
 
 
+@pytest.mark.parametrize("x", [0.1, 0.7, 3.0])
+def test_the_finite_period_ladder_agrees_with_a_chain_followed_dot_by_dot(forward: ModuleType, x: float) -> None:
+    truth = forward.Truth(q=0.6, rate=8e7)
+    counted = forward._photons_chain(truth, x, 10**9, 0.01, np.random.default_rng(5)) / 1e7
+    assert photons(np.array([x]), 0.6, math.exp(-12.5 / 20))[0] == pytest.approx(counted, rel=0.012)
+
+
 @pytest.mark.parametrize(
     ("series", "message"),
     [

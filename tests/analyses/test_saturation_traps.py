@@ -30,6 +30,26 @@ def test_a_zero_of_the_power_head_of_one_percent_is_found_in_the_dark_rows(forwa
     assert run(forward, zero=9.4e-7).systematics["meter_zero"] < 0.01
 
 
+def test_the_leak_of_the_attenuator_is_not_taken_for_the_zero_of_the_head(forward: ModuleType) -> None:
+    leaky = {"leak": 5e-6, "sigma_zero": 5e-6}
+    assert abs(mean_bias(forward, **leaky)) < 0.04
+    assert run(forward, **leaky).notes == ()
+
+
+def test_an_extinction_that_was_stated_wrong_by_far_is_refused_by_the_slope(forward: ModuleType) -> None:
+    data = forward.simulate(forward.Truth(leak=5e-6, sigma_zero=5e-6), 100)
+    forward.state(data, "power_at_sample.extinction", 1e-4, 1e-5, "1")
+    result = saturation(data)
+    assert result.cross_section is None
+    assert "a wrong zero of the power head" in str(result.refused)
+
+
+def test_an_extinction_that_was_stated_a_little_wrong_is_flagged(forward: ModuleType) -> None:
+    data = forward.simulate(forward.Truth(leak=1e-6, sigma_zero=5e-6), 100)
+    forward.state(data, "power_at_sample.extinction", 1e-5, 1e-5, "1")
+    assert any("wrong zero of the power head" in note for note in saturation(data).notes)
+
+
 def test_dead_time_at_a_plateau_of_one_megacount_is_corrected_and_flagged(forward: ModuleType) -> None:
     result = run(forward, brightness=1e6)
     assert abs(result.cross_section.pull(TRUTH)) < 3
@@ -85,7 +105,7 @@ def test_a_one_photon_leak_is_refused_by_the_slope(forward: ModuleType) -> None:
 def test_a_leak_too_small_to_refuse_is_booked_and_flagged(forward: ModuleType) -> None:
     result = run(forward, one_photon=0.03)
     assert abs(result.cross_section.pull(TRUTH)) < 2
-    assert any("small leak" in note for note in result.notes)
+    assert any("small one-photon leak" in note for note in result.notes)
 
 
 def test_pulse_energy_jitter_of_ten_percent_is_recovered_when_stated(forward: ModuleType) -> None:

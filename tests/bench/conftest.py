@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from perovskite_meas.bench import Bench, read_bench
+from perovskite_meas.core import Clock, Column, Procedure, Rows, param
 from perovskite_meas.core.errors import UsageError, did_you_mean
+from perovskite_meas.core.roles import Attenuator, Ledger, PhotonCounter, PowerMeter, Scanner, Shutter
 
 BENCH = """
 station: station.yaml
@@ -34,6 +36,39 @@ sample:
   two_photon_convention: absorbed_photons
   expect: {biexciton_ratio: 0.08 +- 0.03, brightness: 1e5 cps +- 30 %}
 """
+
+
+class Points(Procedure):
+    """Counts at some powers."""
+
+    power: float = param("10 uW", unit="W", doc="power")
+    dwell: float = param("1 s", unit="s", doc="counting time")
+    points: int = param(3, doc="points")
+
+    columns: ClassVar = (
+        Column("counts", "1", "counts"),
+        Column("head", "W", "reading"),
+        Column("dose", "J/cm^2", "dose"),
+    )
+
+    def measure(
+        self,
+        *,
+        shutter: Shutter,
+        attenuator: Attenuator,
+        meter: PowerMeter,
+        counter: PhotonCounter,
+        clock: Clock,
+        ledger: Ledger,
+        scanner: Scanner | None = None,
+    ) -> Rows:
+        shutter.block()
+        for _ in range(self.points):
+            attenuator.set_power(self.power)
+            dose = ledger.dose()
+            with shutter.exposure():
+                counts = counter.count(self.dwell).counts
+            yield {"counts": counts, "head": meter.read(0.1).head, "dose": dose}
 
 
 class FakeClock:
@@ -152,3 +187,8 @@ def make(write: Write, lab: FakeLab) -> Callable[..., Bench]:
 @pytest.fixture
 def bench(make: Callable[..., Bench]) -> Bench:
     return make()
+
+
+@pytest.fixture
+def points() -> type[Points]:
+    return Points

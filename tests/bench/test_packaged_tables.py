@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from perovskite_meas.bench import read_bench
+from perovskite_meas.bench import Bench, read_bench
+from perovskite_meas.bench.rehearsal import PlanningClock
+from perovskite_meas.bench.roles import PlannedHandle
 from perovskite_meas.core import to_unit
+from perovskite_meas.procedures import PowerCalibration, TwoPhotonSaturation
 
 
 def test_the_virtual_table_does_not_age(checkout: Path):
@@ -22,6 +25,18 @@ def test_the_example_table_is_a_valid_bench(checkout: Path):
     path = checkout / "station_configs" / "examples" / "two_photon_table" / "bench.yaml"
     assert read_bench(path, dt.date(2026, 12, 1)).warnings == ()
     read_bench(path, dt.date(2050, 1, 1))  # calendar time alone breaks no example
+
+
+@pytest.mark.parametrize("table", ["virtual_confocal", "examples/two_photon_table"])
+def test_the_shipped_procedures_can_be_rehearsed_on_it(checkout: Path, table: str):
+    def nothing(dotted: str) -> PlannedHandle:
+        return PlannedHandle(dotted, PlanningClock())
+
+    bench = Bench(read_bench(checkout / "station_configs" / table / "bench.yaml"), nothing, PlanningClock())
+    for procedure in (TwoPhotonSaturation(), PowerCalibration()):
+        rehearsal = bench.rehearse(procedure)
+        assert len(list(procedure.measure(**rehearsal.arguments))) > 30
+        assert rehearsal.problems == []
 
 
 @pytest.mark.parametrize("table", ["virtual_confocal", "examples/two_photon_table"])

@@ -4,108 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perovskite_meas.core.errors import CalibrationError, HardwareFault, LimitError, UsageError
-
-# shutter -----------------------------------------------------------------------------------------------
-
-
-def test_an_exposure_opens_for_the_block_only_and_reads_the_closure_back(bench, lab):
-    shutter = bench.roles["shutter"]
-    shutter.block()
-    bench.roles["attenuator"].set_power(1e-5)
-    lab.log.clear()
-    with shutter.exposure():
-        assert not shutter.is_blocking()
-        assert lab["sc10.state"].value == "open"
-    assert lab.log == [("sc10.state", "open"), ("sc10.state", "closed")]
-    assert shutter.is_blocking()
-
-
-def test_nothing_is_opened_while_the_power_is_unknown(bench, lab):
-    with pytest.raises(UsageError, match=r"shutter .*stays closed: the power at the sample is not known"):
-        bench.roles["shutter"].exposure().__enter__()
-    assert ("sc10.state", "open") not in lab.log
-
-
-def test_a_shutter_that_does_not_close_is_a_hardware_fault(bench, lab):
-    lab["sc10.state"].answer = lambda: "open"
-    with pytest.raises(HardwareFault, match=r"shutter \(sc10.state, bench.yaml:3\) was told 'closed' but reports"):
-        bench.roles["shutter"].block()
-
-
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, ZeroDivisionError])
-def test_the_light_is_blocked_whatever_ends_the_exposure(bench, lab, stop):
-    shutter = bench.roles["shutter"]
-    shutter.block()
-    bench.roles["attenuator"].set_power(1e-5)
-    with pytest.raises(stop), shutter.exposure():
-        raise stop
-    assert lab["sc10.state"].value == "closed"
-
-
-def test_closing_a_generator_blocks_the_light(bench, lab):
-    shutter = bench.roles["shutter"]
-    shutter.block()
-    bench.roles["attenuator"].set_power(1e-5)
-
-    def rows():
-        with shutter.exposure():
-            yield 1
-
-    running = rows()
-    next(running)
-    assert lab["sc10.state"].value == "open"
-    running.close()
-    assert lab["sc10.state"].value == "closed"
-    running = rows()
-    next(running)
-    lab["sc10.state"].refuse = OSError("line is dead")
-    with pytest.raises(OSError, match="line is dead"):
-        running.close()
-
-
-def test_a_shutter_that_fails_to_close_does_not_hide_the_first_error(bench, lab):
-    shutter = bench.roles["shutter"]
-    shutter.block()
-    bench.roles["attenuator"].set_power(1e-5)
-
-    def expose():
-        with shutter.exposure():
-            lab["sc10.state"].refuse = OSError("line is dead")
-            raise ZeroDivisionError("first")
-
-    with pytest.raises(ZeroDivisionError, match="first") as caught:
-        expose()
-    assert "then the light could not be blocked: OSError: line is dead" in caught.value.__notes__[0]
-    assert bench.guard.light_on, "light that could not be blocked is booked on"
-
-
-def test_ctrl_c_while_blocking_is_raised_after_the_light_is_off(bench, lab):
-    shutter, state = bench.roles["shutter"], lab["sc10.state"]
-    shutter.block()
-    bench.roles["attenuator"].set_power(1e-5)
-    answers = iter([KeyboardInterrupt])
-
-    def interrupted_once():
-        for stop in answers:
-            raise stop
-        return state.value
-
-    with pytest.raises(KeyboardInterrupt), shutter.exposure():
-        state.answer = interrupted_once
-    assert state.value == "closed"
-    assert not bench.guard.light_on
-
-
-def test_a_shutter_that_cannot_be_read_back_is_blocking_only_after_we_blocked_it(make, lab):
-    bench = make({"shutter: sc10.state": "shutter: {use: sc10.state, open: 1, closed: 0, confirm: false}"})
-    shutter = bench.roles["shutter"]
-    assert not shutter.is_blocking()
-    shutter.block()
-    assert shutter.is_blocking()
-    assert lab.log == [("sc10.state", 0)]
-    assert lab["sc10.state"].asked == 0
-
+from perovskite_meas.core.errors import CalibrationError, HardwareFault, LimitError, ReplyError, UsageError
 
 # attenuator and wave plate -----------------------------------------------------------------------------
 
@@ -231,6 +130,9 @@ def test_the_counter_sets_its_gate_when_the_dwell_changes_and_reports_the_gate_i
     assert [value for name, value in lab.log if name == "sr400.gate_time"] == [0.52, 2.0]
     with pytest.raises(UsageError, match="dwell = 0 s must be longer"):
         counter.count(0)
+    gate.answer = lambda: 0.0
+    with pytest.raises(ReplyError, match="the gate was set to 3 s but reads 0 s"):
+        counter.count(3.0)
 
 
 def test_too_many_counts_block_the_light_before_the_error(bench, lab):

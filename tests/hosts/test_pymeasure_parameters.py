@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
+from pymeasure.experiment import FloatParameter, Results, Worker
+
 from perovskite_meas.core import Column, Procedure, param
 from perovskite_meas.core.errors import ParameterError, UsageError
 from perovskite_meas.hosts.pymeasure import TwoPhotonSaturation, face
-from pymeasure.experiment import FloatParameter, Results, Worker
 
 
 class Everything(Procedure):

@@ -123,7 +123,7 @@ def _counts(axes: Axes, points: Mapping[str, npt.NDArray[Any]], result: Saturati
     axes.tick_params(labelbottom=False, labelsize=8, which="both", direction="in", right=True)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles, labels, loc="upper left", fontsize=7, frameon=False, ncols=3)
-    top = axes.secondary_xaxis("top", functions=(lambda p: (p / unit) ** 2, lambda x: unit * np.sqrt(np.abs(x))))
+    top = axes.secondary_xaxis("top", functions=(lambda p: np.square(p) / unit**2, lambda x: unit * np.sqrt(np.abs(x))))
     top.set_xlabel("mean excitations per pulse $\\langle N\\rangle$", fontsize=8)
     top.tick_params(labelsize=8, direction="in", which="both")
 

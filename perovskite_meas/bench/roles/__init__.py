@@ -29,20 +29,10 @@ __all__ = [
     "kinds",
 ]
 
-# Also registered as entry points; listed here so that a checkout works before it is installed.
-_PACKAGED: dict[str, type[RoleAdapter]] = {
-    "attenuator": AttenuatorAdapter,
-    "counter": CounterAdapter,
-    "meter": PowerMeterAdapter,
-    "scanner": ScannerAdapter,
-    "shutter": ShutterAdapter,
-    "waveplate": WaveplateAdapter,
-}
-
 
 def kinds() -> tuple[str, ...]:
     """Return the names of all kinds of role, of this package and of anyone else's."""
-    return tuple(sorted({*_PACKAGED, *plugins.names("roles")}))
+    return plugins.names("roles")
 
 
 def kind_of(role_name: str) -> str:
@@ -71,8 +61,6 @@ def adapter_class(kind: str) -> type[RoleAdapter]:
     Raises:
         UsageError: no such kind, or what is registered under it is no adapter.
     """
-    if kind in _PACKAGED:
-        return _PACKAGED[kind]
     if kind not in kinds():
         raise UsageError(f"{kind!r} is no known kind of role; {did_you_mean(kind, kinds())}")
     found = plugins.find("roles", kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from ...core.errors import UsageError
+from ...core.errors import ReplyError, UsageError
 from ...core.roles import Count
 from ..calibrations import quantity
 from .base import Option, RoleAdapter, RoleSpec, Table
@@ -56,6 +56,8 @@ class CounterAdapter(RoleAdapter):
                 self._dwell = None
                 self._gate.set(dwell)
                 self._live = float(self._gate.get())
+                if not self._live > 0:
+                    raise ReplyError(f"{self.label}: the gate was set to {dwell:g} s but reads {self._live:g} s")
             self._dwell = dwell
         return float(self._counts.get()), self._live
 

@@ -33,6 +33,10 @@ class ShutterAdapter(RoleAdapter):
         """Return a closed shutter that takes 85 ms to confirm a change, as one on a serial line does."""
         return PlannedHandle(dotted, table.clock, self.role.options["closed"], set_takes=0.085, get_takes=0.02)
 
+    def begin(self) -> None:
+        """Start every run in the dark: also with the shutters that its procedure does not ask for."""
+        self.block()
+
     def block(self) -> None:
         """Block the light and confirm it.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .beam import FRAME, Cells
+from .beam import FRAME, Cell
 from .config import BRIGHTNESS_RATE, WorldConfig
 from .noise import Floats, FrameNoise, relative_gamma
 from .optics import peak_fluence, photon_order, two_photon_strength
@@ -80,16 +80,17 @@ class Emitter:
             here = here + self._leak * here ** (1.0 / self.order)
         return here, axis
 
-    def emit(self, cells: Cells) -> Emission:
+    def emit(self, cells: list[Cell]) -> Emission:
         """Return what the detector would count per second in each cell, before it counts."""
-        here, axis = self.excitations(cells.power, cells.x_um, cells.y_um)
+        power, x_um, y_um = np.array([(cell.power, cell.x_um, cell.y_um) for cell in cells]).T
+        here, axis = self.excitations(power, x_um, y_um)
         depth = np.minimum(1.0, here / STEADY_BELOW)
-        duty = 1.0 + depth * (self._duty.at(cells.frame) - 1.0)
-        peak = 2.0 * cells.power / (math.pi * (self._session.waist * 1e-7) ** 2)
+        duty = 1.0 + depth * (self._duty.at(np.array([cell.frame for cell in cells])) - 1.0)
+        peak = 2.0 * power / (math.pi * (self._session.waist * 1e-7) ** 2)
         return Emission(
             signal=self.plateau * self._yields.at(here) * duty,
             background=self._background * self.plateau * axis,
-            irradiance=peak * self._overlap(cells.x_um, cells.y_um),
+            irradiance=peak * self._overlap(x_um, y_um),
         )
 
     def _overlap(self, x_um: Floats, y_um: Floats) -> Floats:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .beam import Beam, Cells
-from .emitter import Emission, Emitter
+from .beam import Beam, Cell
+from .emitter import Emitter
 from .noise import Floats
 
 KEPT = 3600.0
@@ -35,18 +35,12 @@ class Light(NamedTuple):
 class _Row(NamedTuple):
     """A cell with light: emission is (signal exp(-decay (t - t0)) + background) cps."""
 
-    t0: float
-    t1: float
-    power: float
-    x_um: float
-    y_um: float
-    setting: float
+    cell: Cell
     signal: float
     decay: float
     background: float
     dose: float
     """J/cm^2 on the emitter before this cell."""
-    irradiance: float
 
 
 class Exposure:
@@ -86,46 +80,43 @@ class Exposure:
     def _follow(self, t: float) -> None:
         since, dose = self.horizon, self.dose
         if self._last is not None:
-            since, dose = self._last.t0, self._last.dose
+            since, dose = self._last.cell.t0, self._last.dose
         self.horizon = t
         if not self._beam.lit(since, t):
             return
         cells = self._beam.cells(since, t)
-        self._last = None
-        self._take(cells, self._emitter.emit(cells), dose)
-        while self._rows and self._rows[0].t1 < t - KEPT:
+        rows = self._rows_of([cell for cell in cells if cell.is_open], dose)
+        self._last = rows.pop() if rows and cells[-1].is_open else None
+        for row in rows:
+            self._close(row)
+        while self._rows and self._rows[0].cell.t1 < t - KEPT:
             self._rows.popleft()
 
-    def _take(self, cells: Cells, emission: Emission, dose: float) -> None:
-        lasting = cells.t1 - cells.t0
-        increments = np.where(cells.is_open, emission.irradiance * lasting, 0.0)
-        doses = np.cumsum(np.concatenate([[dose], increments]))
-        self.dose = float(doses[-1])
-        signal = emission.signal * np.exp(-doses[:-1] * self._bleaching)
-        table = np.stack(
-            [
-                cells.t0, cells.t1, cells.power, cells.x_um, cells.y_um, cells.setting,
-                signal, emission.irradiance * self._bleaching, emission.background, doses[:-1], emission.irradiance,
-            ],
-            axis=1,
-        )  # fmt: skip
-        rows = [_Row(*numbers) for numbers in table[cells.is_open].tolist()]
-        ends_lit = bool(cells.is_open[-1])
-        for row in rows[: len(rows) - ends_lit]:
-            self._close(row)
-        if ends_lit:
-            self._last = rows[-1]
+    def _rows_of(self, lit: list[Cell], dose: float) -> list[_Row]:
+        """Return lit cells with their emission; adds what they leave on the emitter to `dose`."""
+        if not lit:
+            return []
+        emission = self._emitter.emit(lit)
+        rows = []
+        for cell, signal, background, irradiance in zip(
+            lit, emission.signal.tolist(), emission.background.tolist(), emission.irradiance.tolist(), strict=True
+        ):
+            left = signal * math.exp(-dose * self._bleaching)
+            rows.append(_Row(cell, left, irradiance * self._bleaching, background, dose))
+            dose += irradiance * (cell.t1 - cell.t0)
+        self.dose = dose
+        return rows
 
     def _close(self, row: _Row) -> None:
         self._rows.append(row)
-        self._lights = _joined(self._lights, row, self._setting)
-        self._setting = row.setting
+        self._lights = _joined(self._lights, row.cell, self._setting)
+        self._setting = row.cell.setting
 
     def lights(self) -> list[Light]:
         """Return every interval of light up to the horizon."""
         if self._last is None:
             return list(self._lights)
-        return _joined(list(self._lights), self._last, self._setting)
+        return _joined(list(self._lights), self._last.cell, self._setting)
 
     def emission(self, t0: float, t1: float) -> tuple[Floats, Floats]:
         """Return (seconds, mean cps) of every lit piece within [t0, t1], shapes (n,).
@@ -134,10 +125,10 @@ class Exposure:
         """
         found = [] if self._last is None else [self._last]
         for row in reversed(self._rows):
-            if row.t1 <= t0:
+            if row.cell.t1 <= t0:
                 break
             found.append(row)
-        pieces = [(max(t0, row.t0), min(t1, row.t1), row) for row in reversed(found)]
+        pieces = [(max(t0, row.cell.t0), min(t1, row.cell.t1), row) for row in reversed(found)]
         inside = [(low, high, row) for low, high, row in pieces if high > low]
         seconds = np.array([high - low for low, high, _ in inside])
         rates = np.array([_mean_rate(row, low, high) for low, high, row in inside])
@@ -145,19 +136,19 @@ class Exposure:
 
 
 def _mean_rate(row: _Row, low: float, high: float) -> float:
-    start = row.signal * math.exp(-row.decay * (low - row.t0))
+    start = row.signal * math.exp(-row.decay * (low - row.cell.t0))
     exponent = row.decay * (high - low)
     mean = start * -math.expm1(-exponent) / exponent if exponent > 0.0 else start
     return mean + row.background
 
 
-def _joined(lights: list[Light], row: _Row, setting: float) -> list[Light]:
-    """Append a row to the lights, or lengthen the last one where only laser noise differs."""
+def _joined(lights: list[Light], cell: Cell, setting: float) -> list[Light]:
+    """Append a cell to the lights, or lengthen the last one where only laser noise differs."""
     last = lights[-1] if lights else None
-    here = (row.x_um, row.y_um)
-    if last is None or last.t1 != row.t0 or setting != row.setting or (last.x_um, last.y_um) != here:
-        lights.append(Light(row.t0, row.t1, row.power, row.x_um, row.y_um))
+    here = (cell.x_um, cell.y_um)
+    if last is None or last.t1 != cell.t0 or setting != cell.setting or (last.x_um, last.y_um) != here:
+        lights.append(Light(cell.t0, cell.t1, cell.power, cell.x_um, cell.y_um))
         return lights
-    energy = last.power * (last.t1 - last.t0) + row.power * (row.t1 - row.t0)
-    lights[-1] = last._replace(t1=row.t1, power=energy / (row.t1 - last.t0))
+    energy = last.power * (last.t1 - last.t0) + cell.power * (cell.t1 - cell.t0)
+    lights[-1] = last._replace(t1=cell.t1, power=energy / (cell.t1 - last.t0))
     return lights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ _NM = (300.0, 400.0, 500.0, 600.0, 700.0, 800.0, 900.0, 960.0, 1000.0, 1050.0, 1
 _AMPERE_PER_WATT = (0.08, 0.19, 0.33, 0.42, 0.48, 0.54, 0.60, 0.62, 0.58, 0.35, 0.15)
 
 
+@lru_cache(maxsize=256)
 def responsivity(wavelength_nm: float) -> float:
     """Return the responsivity of a silicon head in A/W; constant beyond 300 to 1100 nm."""
     return float(np.interp(wavelength_nm, _NM, _AMPERE_PER_WATT))
@@ -81,10 +83,12 @@ class PowerHead:
         return self._error.calibration * responsivity(self._wavelength) / responsivity(correction_nm)
 
     def _mean_power(self, t0: float, t1: float) -> float:
-        cells = self._beam.cells(t0, max(t1, t0 + _SHORTEST))
-        lasting = cells.t1 - cells.t0
-        middle = (cells.t0 + cells.t1) / 2.0 - self._beam.start
-        power = cells.power * self._ratio * (1.0 + self._drift.at(np.maximum(0.0, middle)))
-        if self._behind:
-            power = power * cells.is_open
-        return float(np.sum(power * lasting) / np.sum(lasting))
+        """Return the power on the head averaged over [t0, t1], in W."""
+        energy, lasting = 0.0, 0.0
+        for cell in self._beam.cells(t0, max(t1, t0 + _SHORTEST)):
+            seconds = cell.t1 - cell.t0
+            lasting += seconds
+            if cell.is_open or not self._behind:
+                middle = (cell.t0 + cell.t1) / 2.0 - self._beam.start
+                energy += cell.power * (1.0 + self._drift.at(middle)) * seconds
+        return self._ratio * energy / lasting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -44,6 +45,11 @@ class FrameNoise:
         numbers = np.concatenate([self._block(block) for block in range(first, last + 1)])
         return numbers[frames - first * _BLOCK]
 
+    def one(self, frame: int) -> float:
+        """Return the number of one frame."""
+        block, place = divmod(frame, _BLOCK)
+        return self._block(block).item(place)
+
     def _block(self, index: int) -> Floats:
         if index not in self._blocks:
             if len(self._blocks) >= _KEPT:
@@ -64,21 +70,19 @@ class RandomWalk:
     """Seconds between drawn points; linear in between."""
 
     def __init__(self, rng: np.random.Generator, per_hour: float) -> None:
-        self._rng, self._sigma = rng, per_hour * np.sqrt(self.STEP / 3600.0)
-        self._points: Floats = np.zeros(1)
+        self._rng, self._sigma = rng, per_hour * math.sqrt(self.STEP / 3600.0)
+        self._points = [0.0]
 
-    def at(self, seconds: Floats) -> Floats:
-        """Return the walk at these times since the start, in s."""
-        if self._sigma == 0.0 or not len(seconds):
-            return np.zeros(len(seconds))
-        missing = int(np.max(seconds) / self.STEP) + 2 - len(self._points)
-        if missing > 0:
-            steps = self._rng.normal(0.0, self._sigma, max(missing, 256))
-            further = np.cumsum(np.concatenate([self._points[-1:], steps]))
-            self._points = np.concatenate([self._points, further[1:]])
-        whole = np.floor(seconds / self.STEP).astype(np.int64)
-        part = seconds / self.STEP - whole
-        return self._points[whole] * (1.0 - part) + self._points[whole + 1] * part
+    def at(self, seconds: float) -> float:
+        """Return the walk at this time since the start, in s; 0 before it."""
+        if self._sigma == 0.0 or seconds <= 0.0:
+            return 0.0
+        whole, rest = divmod(seconds, self.STEP)
+        place, part = int(whole), rest / self.STEP
+        while len(self._points) < place + 2:
+            steps = self._rng.normal(0.0, self._sigma, _BLOCK)
+            self._points += np.cumsum(np.concatenate([self._points[-1:], steps]))[1:].tolist()
+        return self._points[place] * (1.0 - part) + self._points[place + 1] * part
 
 
 def relative_gauss(sigma: float) -> Draw:

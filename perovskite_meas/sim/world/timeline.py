@@ -7,9 +7,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 Item = TypeVar("Item")
 
 _MOST = 20_000
@@ -41,11 +38,10 @@ class History(Generic[Item]):
         """Return the times of change inside (t0, t1)."""
         return self._times[bisect_right(self._times, t0) : bisect_left(self._times, t1)]
 
-    def during(self, t0: float, t1: float) -> tuple[NDArray[np.float64], list[Item]]:
-        """Return (starts, items) of everything that holds within [t0, t1]; the first start may lie before."""
+    def during(self, t0: float, t1: float) -> list[Item]:
+        """Return everything that holds within [t0, t1], oldest first."""
         low = max(0, bisect_right(self._times, t0) - 1)
-        high = bisect_right(self._times, t1)
-        return np.asarray(self._times[low:high]), self._items[low:high]
+        return self._items[low : bisect_right(self._times, t1)]
 
 
 @dataclass(frozen=True)
@@ -74,26 +70,23 @@ class Turn:
             return self.deg0
         return self.deg0 + (self.deg1 - self.deg0) * (t - self.t0) / (self.t1 - self.t0)
 
-    def edges(self, t0: float, t1: float) -> NDArray[np.float64]:
+    def edges(self, t0: float, t1: float) -> list[float]:
         """Return the borders of its pieces inside (t0, t1)."""
         pieces = self.pieces
         if pieces == 0 or t0 >= self.t1:
-            return np.empty(0)
+            return []
         step = (self.t1 - self.t0) / pieces
         low = max(0, math.floor((t0 - self.t0) / step))
         high = min(pieces, math.ceil((t1 - self.t0) / step))
-        borders: NDArray[np.float64] = self.t0 + step * np.arange(low, high + 1, dtype=np.float64)
+        borders = [self.t0 + step * number for number in range(low, high + 1)]
         if high == pieces:
             borders[-1] = self.t1
-        inside: NDArray[np.float64] = borders[(borders > t0) & (borders < t1)]
-        return inside
+        return [border for border in borders if t0 < border < t1]
 
-    def optical_angles(self, middles: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the wave plate's angle for cells with these middles: that of the middle of the whole piece."""
+    def optical_angle(self, t: float) -> float:
+        """Return the wave plate's angle for light around `t`: that of the middle of the whole piece."""
         pieces = self.pieces
-        if pieces == 0:
-            return np.where(middles < self.t0, self.deg0, self.deg1) + self.play
-        part = np.floor((middles - self.t0) / (self.t1 - self.t0) * pieces)
-        inside = self.deg0 + (self.deg1 - self.deg0) * (np.clip(part, 0, pieces - 1) + 0.5) / pieces
-        angles = np.where(middles >= self.t1, self.deg1, np.where(middles <= self.t0, self.deg0, inside))
-        return angles + self.play
+        if pieces == 0 or t <= self.t0 or t >= self.t1:
+            return (self.deg0 if t < self.t1 and t <= self.t0 else self.deg1) + self.play
+        part = min(math.floor((t - self.t0) / (self.t1 - self.t0) * pieces), pieces - 1)
+        return self.deg0 + (self.deg1 - self.deg0) * (part + 0.5) / pieces + self.play

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+
 from perovskite_meas.core import Value, analysis
 from perovskite_meas.core.errors import AnalysisRefused
 

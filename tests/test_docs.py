@@ -1,0 +1,202 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perovskite_meas.bench import calibration_file, limits, read_bench, spec
+from perovskite_meas.bench.reading import _KEYS
+from perovskite_meas.bench.roles import Option, adapter_class
+from perovskite_meas.core.plugins import find
+from perovskite_meas.core.procedure import extra_of
+from perovskite_meas.core.sweeps import Sweep, as_sweep
+from perovskite_meas.core.units import to_unit, with_sigma
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+TEXTS = sorted([*DOCS.rglob("*.md"), DOCS.parent / "CHANGELOG.md"])
+SHIPPED_ROLES = ("attenuator", "counter", "meter", "scanner", "shutter", "waveplate")
+PROCEDURES = {"TwoPhotonSaturation": "two_photon_saturation", "PowerCalibration": "power_calibration"}
+
+KINDS = {
+    "target": "dotted name",
+    "setting": "word or number",
+    "flag": "yes or no",
+    "calibration": "name of a calibration",
+}
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    """Return what stands under a heading, down to the next heading of any level."""
+    found = re.search(rf"^#+ {re.escape(heading)}$\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {heading!r}"
+    return found[1]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """Return every row of every table as header -> cell; the first column without its backticks."""
+    found, header = [], []
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            header = []
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not header:
+            header = cells
+        elif not set(line) <= set("|-: "):
+            found.append(dict(zip(header, [cells[0].strip("`"), *cells[1:]], strict=True)))
+    return found
+
+
+def bare(cell: str) -> str:
+    return cell.strip().strip("`")
+
+
+# bench.yaml -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", SHIPPED_ROLES)
+def test_every_option_of_every_role_is_documented_with_kind_unit_and_default(kind: str) -> None:
+    adapter = adapter_class(kind)
+    text = section(text_of("benches.md"), f"`{kind}`")
+    documented = {row["Option"]: row for row in rows(text)}
+    assert set(documented) == set(adapter.options)
+    verbs = re.search(r"^Safe verbs: (.*)\.$", text, re.MULTILINE)
+    assert verbs
+    assert verbs[1] == (", ".join(f"`{verb}`" for verb in adapter.verbs) or "none")
+    for name, option in adapter.options.items():
+        check_option(documented[name], option)
+
+
+def check_option(row: dict[str, str], option: Option) -> None:
+    kinds = KINDS | {"quantity": option.unit, "point": f"two quantities in {option.unit}"}
+    assert row["Kind or unit"] == kinds[option.kind], row
+    assert row["Meaning"]
+    if option.required:
+        assert row["Default"] == "required"
+    elif option.default is None:
+        assert row["Default"] == "none"
+    elif option.kind == "quantity":
+        assert to_unit(bare(row["Default"]), option.unit) == pytest.approx(option.default)
+    else:
+        assert bare(row["Default"]) == str(option.default).lower()
+    if option.kind == "quantity":
+        assert to_unit(bare(row["Example"]).replace("%", "percent"), option.unit) >= option.least
+
+
+def test_every_key_of_the_top_level_is_documented() -> None:
+    assert [row["Key"] for row in rows(section(text_of("benches.md"), "Top level"))] == list(_KEYS)
+
+
+def test_every_limit_is_documented_with_its_unit_and_what_it_needs() -> None:
+    documented = {row["Key"]: row for row in rows(section(text_of("benches.md"), "Limits"))}
+    assert {name: row["Unit"] for name, row in documented.items()} == limits.UNITS
+    for name, row in documented.items():
+        assert tuple(re.findall(r"`(\w+)`", row["Needs"])) == limits.NEEDS.get(name, ())
+        assert to_unit(bare(row["Example"]), row["Unit"]) > 0
+
+
+def test_the_peak_factors_of_the_pulse_shapes_are_those_of_the_code() -> None:
+    text = section(text_of("benches.md"), "Limits")
+    for shape, factor in limits._PEAK_OVER_MEAN.items():
+        assert f"{factor:.4g} ({shape})" in text.replace("and ", "")
+
+
+@pytest.mark.parametrize("kind", tuple(calibration_file._KEYS))
+def test_every_key_of_every_calibration_is_documented(kind: str) -> None:
+    documented = {row["Key"]: row for row in rows(section(text_of("benches.md"), f"`{kind}` calibration"))}
+    required, optional = calibration_file._KEYS[kind]
+    own = [key for key in required if key != "date"]
+    assert set(documented) == {*own, *optional}
+    for name, row in documented.items():
+        assert (row["Default"] == "required") == (name in required), name
+        if name in calibration_file._UNITS:
+            assert row["Unit"] == calibration_file._UNITS[name]
+
+
+def test_the_common_keys_of_calibrations_are_documented() -> None:
+    documented = {row["Key"] for row in rows(section(text_of("benches.md"), "Calibrations"))}
+    assert documented == set(calibration_file._COMMON)
+
+
+def test_every_expectation_is_documented_with_its_unit() -> None:
+    documented = {row["Key"]: row for row in rows(section(text_of("benches.md"), "Sample"))}
+    keys = {"name", "two_photon_convention", "expect", "notes"}
+    assert set(documented) == keys | set(spec.EXPECTATIONS)
+    for name, unit in spec.EXPECTATIONS.items():
+        assert documented[name]["Unit"] == unit
+        assert with_sigma(bare(documented[name]["Example"]), unit)[1] > 0
+
+
+def test_the_whole_bench_of_the_reference_is_valid_and_uses_every_key(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", text_of("benches.md"), re.MULTILINE | re.DOTALL)
+    path = tmp_path / "bench.yaml"
+    path.write_text(block, encoding="utf-8")
+    for name in ("station.yaml", "world.yaml"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    found = read_bench(path)
+    assert found.warnings == ()
+    assert set(found.calibrations) == set(calibration_file._KEYS)
+    assert {limit.name for limit in found.limits} == set(limits.UNITS)
+    assert {role.kind for role in found.roles.values()} == set(SHIPPED_ROLES)
+    assert all(re.search(rf"^{key}:", block, re.MULTILINE) for key in _KEYS)
+
+
+# procedures -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_every_parameter_column_and_role_of_a_procedure_is_documented(name: str) -> None:
+    procedure, text = find("procedures", name), text_of(f"procedures/{PROCEDURES[name]}.md")
+    parameters = {row["Parameter"]: row for row in rows(section(text, "Parameters"))}
+    assert list(parameters) == list(procedure.model_fields)
+    for key, info in procedure.model_fields.items():
+        extra = extra_of(info)
+        assert parameters[key]["Unit"] == (extra["unit"] or "-"), key
+        assert same(bare(parameters[key]["Default"]), getattr(procedure(), key), extra["unit"]), key
+    columns = {row["Column"]: row["Unit"] for row in rows(section(text, "Columns"))}
+    assert list(columns.items()) == [(column.name, column.unit) for column in procedure.columns]
+    roles = {row["Role"]: row["Needed"] for row in rows(section(text, "Set-up")) if "Role" in row}
+    wanted = {key: need for key, need in procedure.roles().items() if key not in ("clock", "ledger")}
+    assert roles == {key: "optional" if need.optional else "required" for key, need in wanted.items()}
+
+
+def same(written: str, value: Any, unit: str | None) -> bool:
+    if isinstance(value, Sweep):
+        return tuple(as_sweep(written, unit or "1")) == pytest.approx(tuple(value))
+    if unit is not None:
+        return to_unit(written, unit) == pytest.approx(value)
+    return written == str(value).lower()
+
+
+# all documents --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_every_file_of_the_package_that_a_document_names_exists(path: Path) -> None:
+    named = re.findall(r"`((?:perovskite_meas|station_configs|tests|docs)/[\w./]+)`", path.read_text(encoding="utf-8"))
+    for target in named:
+        assert (DOCS.parent / target).exists(), target
+
+
+def test_every_decision_says_context_decision_and_consequences_and_is_in_the_index() -> None:
+    index = text_of("index.md")
+    found = sorted((DOCS / "decisions").glob("*.md"))
+    assert [path.name[:4] for path in found] == [f"{number:04d}" for number in range(1, len(found) + 1)]
+    for path in found:
+        headings = re.findall(r"^## (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences"], path.name
+        assert f"(decisions/{path.name})" in index, path.name
