@@ -56,16 +56,17 @@ def demo(options: argparse.Namespace) -> int:
             world = next(iter(bench.libraries.values())).world
             lines = compare(record.results.get(entry.analysis), entry.truths, world)
         wall = time.monotonic() - began
-        write_report(
-            record.folder,
-            procedure=record.procedure,
-            status=record.status,
-            data=record.data,
-            results=record.results,
-            provenance=record.provenance,
-            problems=record.problems,
-            truths=lines,
-        )
+        if record.folder is not None:
+            write_report(
+                record.folder,
+                procedure=record.procedure,
+                status=record.status,
+                data=record.data,
+                results=record.results,
+                provenance=record.provenance,
+                problems=record.problems,
+                truths=lines,
+            )
         _print_table(lines)
         print(f"simulated {duration(simulated)} in {wall:.1f} s of wall time ({simulated / wall:.0f} x real time)")
         print(f"report: {record.report}")

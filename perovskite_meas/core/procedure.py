@@ -81,8 +81,8 @@ class Procedure(pydantic.BaseModel):
         if problems:
             raise ParameterError(f"{cls.__name__} cannot run with these parameters:", problems)
 
-    def measure(self, **roles: Any) -> Rows:
-        """Yield one row after another; arguments are the bench's roles by name."""
+    def measure(self, *args: Any, **roles: Any) -> Rows:
+        """Yield one row after another; arguments are the bench's roles, by name alone."""
         raise TypeError(f"{type(self).__name__} does not say how to measure: write its `measure` generator")
 
     @classmethod
@@ -91,7 +91,7 @@ class Procedure(pydantic.BaseModel):
         hints = typing.get_type_hints(cls.measure)
         needs = {}
         for name, parameter in inspect.signature(cls.measure).parameters.items():
-            if name == "self" or parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            if name == "self" or parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
                 continue
             kind = hints.get(name, object)
             options = [option for option in typing.get_args(kind) if option is not type(None)]

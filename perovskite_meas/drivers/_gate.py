@@ -45,7 +45,6 @@ def compose(seconds: float) -> Gate:
     wanted = seconds * TICKS_PER_SECOND
     ticks = round(wanted)
     if ticks > 0 and abs(wanted - ticks) <= 1e-9 * ticks:
-        # 1, 2, 5 and their like divide most: fewest periods means the longest preset that divides
         whole = [
             Gate(ticks // preset, preset)
             for preset in _presets()
@@ -66,7 +65,8 @@ def _presets() -> Iterator[int]:
 
 def _nearest(wanted: float) -> list[Gate]:
     """Return the gates nearest to `wanted` ticks from below and above, each with the fewest periods."""
-    below, above = [], []
+    below: list[Gate] = []
+    above: list[Gate] = []
     for periods in range(1, MOST_PERIODS + 1):
         period = Decimal(wanted) / periods
         unit = Decimal(10) ** max(0, period.adjusted())

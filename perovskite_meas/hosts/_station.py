@@ -63,8 +63,8 @@ def resolver(station: Station) -> Resolver:
             if isinstance(node, InstrumentBase):
                 owner = node
         if not isinstance(node, ParameterBase):
-            known = [name for name, member in _members(node).items() if isinstance(member, ParameterBase)]
-            raise UsageError(f"{dotted!r} is an instrument; name one of its parameters: {', '.join(sorted(known))}")
+            offered = sorted(name for name, member in _members(node).items() if isinstance(member, ParameterBase))
+            raise UsageError(f"{dotted!r} is an instrument; name one of its parameters: {', '.join(offered)}")
         return ParameterHandle(dotted, node, owner)
 
     return resolve
@@ -76,10 +76,15 @@ def _members(node: Any) -> dict[str, Any]:
     return {**node.parameters, **node.submodules}
 
 
+def instruments(station: Station) -> dict[str, Any]:
+    """Return the instruments of a station's file by name, in file order."""
+    return dict(dict(station.config or {}).get("instruments", {}))
+
+
 def visa_libraries(station: Station) -> tuple[str, ...]:
     """Return the virtual laboratories that a station's file names, in file order."""
     names = []
-    for entry in (station.config or {}).get("instruments", {}).values():
+    for entry in instruments(station).values():
         init = entry.get("init") or {}
         library = str(init.get("visalib") or init.get("visa_library") or "")
         if library.endswith(TWIN) and library not in names:
@@ -115,7 +120,7 @@ def open_instruments(station: Station, path: Path) -> None:
         InstrumentError: one instrument could not be opened; names it.
         BenchError: its driver cannot be imported or refuses its arguments.
     """
-    for name, entry in (station.config or {}).get("instruments", {}).items():
+    for name, entry in instruments(station).items():
         try:
             station.load_instrument(name)
         except InstrumentError:
@@ -153,9 +158,10 @@ def identities(station: Station) -> dict[str, dict[str, str | None]]:
     for name, component in station.components.items():
         if isinstance(component, Instrument):
             try:
-                found[name] = {"driver": f"{type(component).__module__}.{type(component).__name__}"} | dict(
-                    component.get_idn()
-                )
+                found[name] = {
+                    "driver": f"{type(component).__module__}.{type(component).__name__}",
+                    **component.get_idn(),
+                }
             # Provenance is worth having even where one identity query fails.
             except Exception as error:
                 found[name] = {"error": f"{type(error).__name__}: {error}"}

@@ -126,7 +126,7 @@ def dataset_to_xarray(dataset: Any, columns: Sequence[tuple[str, bool, Mapping[s
     for name, is_array, _ in columns:
         values = np.asarray(stored.get(name, {}).get(name, np.empty(0)))
         if is_array and values.ndim == 1 and values.dtype == object:
-            values = np.stack(values) if len(values) else values.astype(float)
+            values = np.stack(list(values)) if len(values) else values.astype(float)
         arrays[name] = values
     count = min((len(values) for values in arrays.values()), default=0)
     return _assemble({name: values[:count] for name, values in arrays.items()}, columns, count)

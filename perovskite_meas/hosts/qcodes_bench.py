@@ -14,7 +14,15 @@ from perovskite_meas.core.clock import Clock, WallClock
 from perovskite_meas.core.errors import BenchError, UsageError, did_you_mean
 from perovskite_meas.core.tables import table
 
-from ._station import close_instruments, identities, open_instruments, read_station, resolver, visa_libraries
+from ._station import (
+    close_instruments,
+    identities,
+    instruments,
+    open_instruments,
+    read_station,
+    resolver,
+    visa_libraries,
+)
 
 _worlds_in_use: dict[str, str] = {}
 
@@ -146,7 +154,7 @@ class ClosedBench(Bench):
     """A bench that was read but not opened: for checks and dry runs."""
 
     def __init__(self, spec: BenchSpec, station: Station) -> None:
-        known = (station.config or {}).get("instruments", {})
+        known = instruments(station)
 
         def resolve(dotted: str) -> _Closed:
             name = dotted.split(".")[0]

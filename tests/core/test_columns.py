@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from perovskite_meas.core import Column, RowCheck
 from perovskite_meas.core.errors import RowError, UsageError
 

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pytest
+
 from perovskite_meas.core import Clock, Column, Linspace, Procedure, Rows, Sweep, param
 from perovskite_meas.core.errors import ParameterError
 from perovskite_meas.core.roles import Scanner, Shutter

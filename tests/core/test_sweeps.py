@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.sweeps import (
     Linspace,

@@ -1,6 +1,7 @@
 """Quantities as people write them, and values with their sigma."""
 
 import pytest
+
 from perovskite_meas.core import Value, show, to_unit, with_sigma
 from perovskite_meas.core.analysis import StoredResult
 from perovskite_meas.core.errors import UsageError

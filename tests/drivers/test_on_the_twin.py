@@ -227,6 +227,40 @@ def test_the_counter_counts_one_gate(counter, shutter, lab):
     assert counter.gate_time() == 0.2
 
 
+@pytest.mark.parametrize(("seconds", "periods"), [(0.25, 5), (1.5, 3), (1.25, 25)])
+def test_the_counter_composes_any_gate_of_a_few_digits(counter, shutter, lab, seconds, periods):
+    shutter.state("open")
+    counts, live = counter.count(seconds)
+    assert live == seconds == counter.gate_time()
+    start = lab.clock.now()
+    again = counter.counts_a()
+    assert live + 0.002 * (periods - 1) <= lab.clock.now() - start < live + 0.05 + 0.01 * periods
+    rate = [value / live for value in (counts, again)]
+    single, gate = counter.count(1)
+    assert rate == pytest.approx([single / gate] * 2, rel=0.2)
+
+
+def test_a_gate_of_one_period_costs_few_exchanges(counter, lab):
+    counter.gate_time(0.1)
+    start = lab.clock.now()
+    counter.counts_a()
+    assert lab.clock.now() - start < 0.1 + 0.025
+
+
+def test_an_overflow_in_any_period_is_a_fault(counter, lab, monkeypatch):
+    counter.gate_time(0.25)
+    apd, gates = lab.world.port("apd"), []
+
+    def counts(t0: float, t1: float) -> int:
+        gates.append((t0, t1))
+        return 2_000_000_000 if len(gates) == 2 else 1
+
+    monkeypatch.setattr(apd, "counts", counts)
+    with pytest.raises(HardwareFault, match="overflowed"):
+        counter.counts_a()
+    assert counter.counts_a() == 5
+
+
 def test_the_ports_hold_their_voltages(counter):
     for volts in (-10, 0.005, 10):
         counter.port_1(volts)
@@ -235,15 +269,17 @@ def test_the_ports_hold_their_voltages(counter):
         assert counter.port_2() == pytest.approx(-volts, abs=6e-3)
 
 
-def test_an_interrupted_count_leaves_the_counter_idle(counter, lab, monkeypatch):
+@pytest.mark.parametrize("seconds", [0.1, 1.5])
+def test_an_interrupted_count_leaves_the_counter_idle(counter, lab, monkeypatch, seconds):
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(lab.clock, "sleep", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            counter.count(0.1)
-    assert counter.count(0.1)[1] == 0.1
+            counter.count(seconds)
+    assert lab.device(COUNTER).status_byte(lab.clock.now() + 10) & 0x06 == 0
+    assert counter.count(seconds)[1] == seconds
 
 
 def test_a_plain_station_file_opens_the_whole_table(lab):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from perovskite_meas import load_bench
 from perovskite_meas.hosts.qcodes_bench import QCoDeSBench
 from perovskite_meas.procedures import TwoPhotonSaturation

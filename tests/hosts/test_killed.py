@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from perovskite_meas import load_record
 from perovskite_meas.hosts.records import reanalyse
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import qcodes
 import qcodes.dataset as qcd
+from qcodes.station import Station
+
 from perovskite_meas import load_bench, load_record, run
 from perovskite_meas.core import Column, Procedure, Rows, param
 from perovskite_meas.core.errors import BenchError, PlanRefusedError, RecordError, RowError, UsageError
 from perovskite_meas.core.roles import Attenuator, Clock, Shutter
 from perovskite_meas.hosts.qcodes_bench import QCoDeSBench
 from perovskite_meas.procedures import TwoPhotonSaturation
-from qcodes.station import Station
 
 
 def world_of(bench: QCoDeSBench) -> Any:

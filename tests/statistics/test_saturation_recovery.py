@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from perovskite_meas import load_bench, run
 from perovskite_meas.procedures import TwoPhotonSaturation
 
@@ -117,12 +118,13 @@ def test_the_cross_section_is_recovered_with_an_honest_sigma(
     source = checkout / "station_configs" / "virtual_confocal"
     found = [one(seed, case, tmp_path, source) for seed in range(1, statistics_seeds + 1)]
     columns = {name: np.array([row[name] for row in found]) for name in found[0]}
+    error = 100 * columns["error"]
     median, width = float(np.median(columns["pull"])), half_width(columns["pull"])
     with capsys.disabled():
         print(
             f"\n{case.name}: {len(found)} seeds"
             f"\n  pull: median {median:+.2f}, half-width of 68 % {width:.2f}, sd {columns['pull'].std(ddof=1):.2f}"
-            f"\n  error: median {100 * np.median(columns['error']):+.2f} %, 68 % {100 * half_width(columns['error']):.2f} %"
+            f"\n  error: median {np.median(error):+.2f} %, half-width of 68 % {half_width(error):.2f} %"
             f"\n  sigma: statistical {100 * np.median(columns['statistical']):.2f} %"
             f" (90 % of seeds below {100 * np.quantile(columns['statistical'], 0.9):.2f} %),"
             f" total {100 * np.median(columns['total']):.2f} %"

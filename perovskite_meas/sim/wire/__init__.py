@@ -10,7 +10,8 @@ from . import ell14, pm100d, sc10, sr400
 from .device import Laboratory, WireDevice, Wiring
 
 Factory = Callable[[Laboratory, Sequence[Wiring]], WireDevice]
-"""Makes the device for one address from the entries of the wiring table (several on a multidrop line)."""
+"""Makes the device for one address from the entries of the wiring table (several on a multidrop line);
+every entry has its `address`."""
 
 FACTORIES: dict[str, Factory] = {
     "ELL14": ell14.make,
@@ -33,7 +34,7 @@ def wire_up(laboratory: Laboratory, address: str, wiring: Any) -> WireDevice:
         UsageError: an unknown or missing device name, or devices that cannot share a line.
     """
     several = wiring if isinstance(wiring, list | tuple) else [wiring]
-    entries = [_entry(one) for one in several]
+    entries = [{"address": address, **_entry(one)} for one in several]
     names = {str(entry.get("device")) for entry in entries}
     if len(names) != 1:
         raise UsageError(f"{address}: one line cannot hold {' and '.join(sorted(names)) or 'nothing'}")

@@ -51,3 +51,13 @@ def place(address: str) -> str:
     if parts[0].startswith("USB"):
         parts[1:3] = [str(int(part, 0)) for part in parts[1:3]]
     return "::".join(parts)
+
+
+def serial_number(address: str) -> str | None:
+    """Return the serial number that a USB address names; None for another bus.
+
+    Examples:
+        >>> serial_number("USB0::0x1313::0x8078::P0000002::INSTR")
+        'P0000002'
+    """
+    return getattr(parsed(address), "serial_number", None)

@@ -1,28 +1,24 @@
 """Thorlabs PM100D power meter with a photodiode head, as it answers on USB.
 
-Source: PM100D operation manual p.49-51 and PM100USB manual p.20-21. The 3 ms per sample, the ranges, the
-zeroing time and the reading 9.9E37 beyond the range are unverified against the manual.
+Source: PM100D operation manual p.49-51 and PM100USB manual p.20-21. The 3 ms per sample, the zeroing time
+and the reading 9.9E37 beyond the range are unverified against the manual.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
+from .address import serial_number
 from .device import Laboratory, Reply, WireDevice, Wiring
 from .faults import Faults
-from .scpi import Handler, Parser, ScpiError, limit, number, real, switch
+from .pm100d_settings import OVERRANGE, MeterSettings
+from .scpi import Handler, Parser, ScpiError, real
 
 SAMPLE = 0.003
 """Seconds for one of the samples that a reading averages."""
-RANGES = tuple(50e-9 * 10**decade for decade in range(7))
-"""Upper ends of the ranges, W."""
-WAVELENGTHS = (400.0, 1100.0)
-"""Limits of the head's wavelength correction, nm."""
 ZEROING = 1.0
 """Seconds that a zero adjustment takes."""
-OVERRANGE = 9.9e37
 
 
 class MeterFaults(Faults):
@@ -58,14 +54,14 @@ class PM100D(WireDevice):
         self._head = head
         self._identity = identity
         self._sensor = sensor
-        self._parser = Parser(self._commands())
+        self.settings = MeterSettings()
+        self._parser = Parser({**self.settings.commands(), **self._commands()})
         self._busy = 0.0
         self._now = 0.0
         self._zeroing: tuple[float, float] | None = None
         self.zero = 0.0
         """What the last zero adjustment subtracts, W."""
         self._latest: float | None = None
-        self._reset("")
 
     def _command(self, command: bytes, now: float) -> None:
         self._now = max(now, self._busy)
@@ -85,7 +81,7 @@ class PM100D(WireDevice):
         self._busy = 0.0
 
     def _commands(self) -> dict[str, Handler]:
-        sense, zero = "[SENSe:]", "[SENSe:]CORRection:COLLect:ZERO"
+        zero = "[SENSe:]CORRection:COLLect:ZERO"
         return {
             "*IDN?": self._identify,
             "*RST": self._reset,
@@ -93,22 +89,6 @@ class PM100D(WireDevice):
             "*TST?": lambda _: b"0",
             "SYSTem:SENSor:IDN?": self._get_sensor,
             "SYSTem:VERSion?": lambda _: b"1999.0",
-            sense + "CORRection:WAVelength": self._set_wavelength,
-            sense + "CORRection:WAVelength?": self._get_wavelength,
-            sense + "CORRection[:LOSS[:INPut[:MAGNitude]]]": self._set_loss,
-            sense + "CORRection[:LOSS[:INPut[:MAGNitude]]]?": lambda _: real(self.loss_db),
-            sense + "AVERage[:COUNt]": self._set_averages,
-            sense + "AVERage[:COUNt]?": lambda _: b"%d" % self.averages,
-            sense + "POWer[:DC]:RANGe:AUTO": self._set_auto,
-            sense + "POWer[:DC]:RANGe:AUTO?": lambda _: b"%d" % self.auto,
-            sense + "POWer[:DC]:RANGe[:UPPer]": self._set_range,
-            sense + "POWer[:DC]:RANGe[:UPPer]?": self._get_range,
-            sense + "POWer[:DC]:UNIT": self._set_unit,
-            sense + "POWer[:DC]:UNIT?": lambda _: self.unit.encode(),
-            sense + "POWer[:DC]:REFerence": self._set_reference,
-            sense + "POWer[:DC]:REFerence?": lambda _: real(self.reference),
-            sense + "POWer[:DC]:REFerence:STATe": self._set_relative,
-            sense + "POWer[:DC]:REFerence:STATe?": lambda _: b"%d" % self.relative,
             zero + "[:INITiate]": self._zero_start,
             zero + ":ABORt": self._zero_abort,
             zero + ":STATe?": self._zero_running,
@@ -128,14 +108,7 @@ class PM100D(WireDevice):
 
     def _reset(self, _: str) -> None:
         """`*RST`: power-on settings; the zero stays."""
-        self.wavelength = 800.0
-        self.averages = 1
-        self.auto = True
-        self.range = RANGES[-1]
-        self.unit = "W"
-        self.loss_db = 0.0
-        self.reference = 0.0
-        self.relative = False
+        self.settings.reset()
 
     def _identify(self, _: str) -> bytes:
         """`*IDN?`."""
@@ -145,62 +118,16 @@ class PM100D(WireDevice):
         """`SYST:SENS:IDN?`; without a head the first field says so."""
         return b"no sensor,,,0,0,0" if self.faults.sensor_missing else self._sensor.encode()
 
-    # Settings -----------------------------------------------------------------------------------------
-
-    def _set_wavelength(self, text: str) -> None:
-        """`SENS:CORR:WAV`, nm."""
-        self.wavelength = number(text, *WAVELENGTHS)
-
-    def _get_wavelength(self, text: str) -> bytes:
-        """`SENS:CORR:WAV? [MIN|MAX]`, nm."""
-        return real(limit(text, *WAVELENGTHS, now=self.wavelength))
-
-    def _set_averages(self, text: str) -> None:
-        """`SENS:AVER:COUN`."""
-        self.averages = int(number(text, 1, 300000))
-
-    def _set_range(self, text: str) -> None:
-        """`SENS:POW:RANG:UPP`, W: the smallest range that holds the value; ends auto-ranging."""
-        wanted = number(text, RANGES[0], RANGES[-1])
-        self.range = next(upper for upper in RANGES if upper >= wanted * (1 - 1e-9))
-        self.auto = False
-
-    def _get_range(self, text: str) -> bytes:
-        """`SENS:POW:RANG:UPP? [MIN|MAX]`, W."""
-        return real(limit(text, RANGES[0], RANGES[-1], now=self.range))
-
-    def _set_unit(self, text: str) -> None:
-        """`SENS:POW:UNIT W|DBM`."""
-        if text.upper() not in ("W", "DBM"):
-            raise ScpiError(-224, "Illegal parameter value")
-        self.unit = text.upper()
-
-    def _set_auto(self, text: str) -> None:
-        """`SENS:POW:RANG:AUTO 0|1`."""
-        self.auto = switch(text)
-
-    def _set_loss(self, text: str) -> None:
-        """`SENS:CORR:LOSS:INP:MAGN`, dB of attenuation in front of the head."""
-        self.loss_db = number(text, -60, 60)
-
-    def _set_reference(self, text: str) -> None:
-        """`SENS:POW:REF`, W."""
-        self.reference = number(text, -1e3, 1e3)
-
-    def _set_relative(self, text: str) -> None:
-        """`SENS:POW:REF:STAT 0|1`."""
-        self.relative = switch(text)
-
     # Measuring ----------------------------------------------------------------------------------------
 
     def _measure(self, _: str) -> Reply:
         """`MEAS:POW?` and `READ?`: the reading is over when its samples are."""
-        start, end = self._occupy(self.averages * SAMPLE)
+        start, end = self._occupy(self.settings.averages * SAMPLE)
         return lambda: real(self._read(start, end))
 
     def _initiate(self, _: str) -> None:
         """`INIT`: start a reading that `FETC?` returns."""
-        start, end = self._occupy(self.averages * SAMPLE)
+        start, end = self._occupy(self.settings.averages * SAMPLE)
         self._latest = None
         self._insert(end, lambda: self._keep(start, end))
 
@@ -248,29 +175,20 @@ class PM100D(WireDevice):
         self._settle_zero()
         if self.faults.sensor_missing:
             return OVERRANGE
-        watts = float(self._head.watts(start, end, self.wavelength)) - self.zero
-        if self.auto:
-            self.range = next((upper for upper in RANGES if abs(watts) <= upper), RANGES[-1])
-        if watts > self.range * 1.05:
-            return OVERRANGE
-        watts *= 10 ** (self.loss_db / 10)
-        if self.relative:
-            watts -= self.reference
-        if self.unit == "W":
-            return watts
-        return 10 * math.log10(max(watts, 1e-15) / 1e-3)
+        watts = float(self._head.watts(start, end, self.settings.wavelength)) - self.zero
+        return self.settings.shown(watts)
 
     def _settle_zero(self) -> None:
         """Take over a zero adjustment that has run to its end."""
         if self._zeroing is not None and self._zeroing[1] <= self._now:
-            self.zero = float(self._head.watts(*self._zeroing, self.wavelength))
+            self.zero = float(self._head.watts(*self._zeroing, self.settings.wavelength))
             self._zeroing = None
 
 
 def make(laboratory: Laboratory, entries: Sequence[Wiring]) -> PM100D:
-    """Wire up one meter: `port`, and perhaps `serial`, `identity` and `sensor`."""
+    """Wire up one meter: `port`, and perhaps `serial` (else that of its USB address), `identity` and `sensor`."""
     entry = entries[0]
-    serial = entry.get("serial", "P0000001")
+    serial = entry.get("serial") or serial_number(entry["address"]) or "P0000001"
     return PM100D(
         laboratory.port(entry["port"]),
         identity=entry.get("identity", f"THORLABS,PM100D,{serial},2.4.0"),
