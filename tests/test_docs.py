@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,14 @@ def test_every_file_of_the_package_that_a_document_names_exists(path: Path) -> N
     named = re.findall(r"`((?:perovskite_meas|station_configs|tests|docs)/[\w./]+)`", path.read_text(encoding="utf-8"))
     for target in named:
         assert (DOCS.parent / target).exists(), target
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[\s<>=\[;]", entry)[0] for entry in project["dependencies"]}
+    reasons = {row["Package"]: row["Why"] for row in rows(text_of("decisions/0005-dependencies.md"))}
+    assert set(reasons) == wanted
+    assert all(reasons.values())
 
 
 def test_every_decision_says_context_decision_and_consequences_and_is_in_the_index() -> None:

@@ -120,6 +120,8 @@ class Bench:
         new = from_mapping(name, mapping)
         if old is not None and type(old) is not type(new):
             raise UsageError(f"calibration {name!r} is a {type(old).__name__}; the new one is a {type(new).__name__}")
+        if old is not None:
+            new = dataclasses.replace(new, source=old.source)
         self._calibrations[name] = new
         self.spec = dataclasses.replace(self.spec, calibrations=dict(self._calibrations))
         if isinstance(new, AttenuatorCalibration):

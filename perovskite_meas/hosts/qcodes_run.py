@@ -164,7 +164,7 @@ class _Run:
             self.facts["error"] = f"{type(failure).__name__}: {failure}"
         data = self._data(dataset, sink)
         guid, database = dataset.guid, Path(dataset.path_to_db)
-        record = finish(folder, data, self.facts, status, self.problems)
+        record = finish(folder, data, self.facts, status, self.problems, bench=self.bench)
         if record.results:
             self._tag(dataset, {name: _summary(result) for name, result in record.results.items()})
         record.run_id, record.guid = dataset.run_id, guid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -13,7 +13,11 @@ from perovskite_meas.report import write_report
 
 from .folder import DATA, PROVENANCE, write_data, write_json
 from .hooks import analyse, stored_results
+from .keep import keep_calibrations
 from .record import Record
+
+if TYPE_CHECKING:
+    from perovskite_meas.bench import Bench
 
 
 def finish(
@@ -23,6 +27,7 @@ def finish(
     status: str,
     problems: list[str],
     analyses: Iterable[str] | None = None,
+    bench: Bench | None = None,
 ) -> Record:
     """Export the rows, run the hooks, write the report; problems are collected, never hidden.
 
@@ -33,6 +38,7 @@ def finish(
         status: how the run ended.
         problems: added to in place.
         analyses: names of the hooks; by default those the procedure declared.
+        bench: gets the calibrations that a completed run measured.
     """
     procedure = facts["procedure"]["name"]
     data.attrs |= {
@@ -48,6 +54,8 @@ def finish(
         analysed = analyse(folder, data, names)
         results = dict(analysed.results)
         problems += analysed.problems
+    if bench is not None and status == "completed":
+        problems += keep_calibrations(folder, results, bench)
     facts |= {
         "status": status,
         "problems": list(problems),

@@ -98,7 +98,6 @@ def _photons_chain(t: Truth, x: float, pulses: int, eta: float, rng: np.random.G
 
 
 def simulate(t: Truth, seed: int = 0) -> xr.Dataset:
-    """Return the dataset of a run."""
     rng = np.random.default_rng(seed)
     p_one, planned = unit_power(t), unit_power(replace(Truth(), rate=t.rate))
     ladder = planned * np.sqrt(np.geomspace(*t.x_range, t.points))
@@ -162,7 +161,6 @@ def dataset(rows: list[tuple[float, ...]], t: Truth) -> xr.Dataset:
 
 
 def quantity(value: float, sigma: float, unit: str) -> dict[str, Any]:
-    """Return a stored quantity."""
     return {"value": value, "sigma": sigma, "unit": unit}
 
 

@@ -94,7 +94,8 @@ def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
         )
     if "one_photon" in found.model and slope_refusal(facts.slope) is None:
         notes.append(
-            f"the exponent is {facts.slope}, more than 3 sigma from 2: a small one-photon leak or a wrong zero of the power head, booked as one_photon"
+            f"the exponent is {facts.slope}, more than 3 sigma from 2: a small one-photon leak or a wrong zero of "
+            "the power head, booked as one_photon"
         )
     if facts.worst[0] > 5:
         notes.append(f"row {facts.worst[1]} lies {facts.worst[0]:.1f} sigma from the model; look at it")

@@ -59,6 +59,8 @@ class Scan:
     def advance(self, now: float) -> tuple[int, bool]:
         """Count up to `now`; return how many periods ended, and whether the scan did."""
         finished, ended = 0, False
+        if self._repeat:
+            self._skip(now)
         while self._state == "counting" and self._drawn + self._left <= now:
             end = self._drawn + self._left
             self._draw(end)
@@ -81,6 +83,14 @@ class Scan:
             self._draw(now)
             return self._partial[0], self._partial[1]
         return 0, 0
+
+    def _skip(self, now: float) -> None:
+        """Leave out whole scans that a later one has overwritten."""
+        cycle = self._periods * (self._period + self._dwell)
+        end = self._drawn + self._left
+        scans = int((now - end) / cycle) - 1 if self._state == "counting" and now > end else 0
+        if scans > 0:
+            self._open(end - self._period + scans * cycle)
 
     def _open(self, at: float) -> None:
         self._drawn, self._left = at, self._period

@@ -50,6 +50,8 @@ class WireDevice:
 
     stop_bytes = b"\n"
     """Every one of these bytes ends a command."""
+    buffer = 4096
+    """Bytes of an unfinished command that it holds; more are erased."""
 
     def __init__(self, *, baud: float | None = None, turnaround: float = 0.001) -> None:
         self.faults = Faults()
@@ -71,6 +73,13 @@ class WireDevice:
                 self.clear()
                 return
             self._command(command, now)
+        if len(self._incoming) > self.buffer:
+            self._incoming.clear()
+
+    def end(self, now: float) -> None:
+        """Take the end of a message on the bus, which ends a command as well."""
+        if self._incoming:
+            self.feed(self.stop_bytes[-1:], now)
 
     def poll(self, now: float) -> list[bytes]:
         """Return the replies that are due by simulated time `now` in s, oldest first."""

@@ -15,6 +15,7 @@ from .faults import Faults
 from .mount import PULSES, Mount
 
 OK, MECHANICAL, UNSUPPORTED, RANGE, BUSY = 0x00, 0x02, 0x03, 0x04, 0x09
+_ADDRESSES = frozenset("0123456789ABCDEF")
 _LENGTHS = {"ho": 1, "ma": 8, "mr": 8, "sj": 8, "so": 8, "sv": 2, "ca": 1, "ga": 1, "is": 2}
 """Characters of data behind a command; none for all others."""
 
@@ -57,6 +58,11 @@ class EllBus(WireDevice):
         """Take in bytes that have arrived at simulated time `now` in s."""
         self._now = now
         super().feed(data, now)
+
+    def clear(self) -> None:
+        """Drop what came in and what was to go out, frames that motions have promised as well."""
+        super().clear()
+        self._arrivals.clear()
 
     def _split(self) -> bytes | None:
         """Take a command by its length: ELLx commands need no terminator."""
@@ -111,6 +117,8 @@ class EllBus(WireDevice):
         elif word in ("sv", "sj", "so", "us", "is", "s1", "s2"):
             _store(mount, word, data)
             self._say(address, f"GS{OK:02X}", after=4.0 if word in ("s1", "s2") else 0.0)
+        elif word == "ca" and (data.upper() not in _ADDRESSES or data.upper() in self.mounts.keys() - {address}):
+            self._fault(address, mount, RANGE)
         elif word == "ca":
             self.mounts[data.upper()] = self.mounts.pop(address)
             self._say(data.upper(), f"GS{OK:02X}")
@@ -198,7 +206,7 @@ def make(laboratory: Laboratory, entries: Sequence[Wiring]) -> EllBus:
     mounts: dict[str, Mount] = {}
     for entry in entries:
         address = str(entry.get("bus_address", "0")).upper()
-        if address in mounts or address not in "0123456789ABCDEF":
+        if address in mounts or address not in _ADDRESSES:
             raise UsageError(f"ELL14: bus address {address!r} is taken or not one of 0 to F")
         serial = str(entry.get("serial", f"1140{len(mounts):04d}"))
         info = str(entry.get("identity", f"0E{serial:0>8}202115010168{PULSES:08X}"))

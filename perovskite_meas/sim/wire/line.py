@@ -57,6 +57,8 @@ class Line:
         if device.faults.unplugged and self._gone is not None:
             raise VisaIOError(self._gone)
         device.feed(data, self._clock.now())
+        if not self._serial:
+            device.end(self._clock.now())
 
     def read(self, count: int, timeout: float, stop: int | None) -> tuple[bytes, StatusCode]:
         """Read up to `count` bytes, waiting at most `timeout` s of simulated time.

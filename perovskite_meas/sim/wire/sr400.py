@@ -1,10 +1,10 @@
 """Stanford Research SR400 two-channel photon counter on GPIB.
 
-Source: SR400 manual rev. 2.6, p.10, 12, 37, 39, 41, 42, 45, 46: presets and dwell times have one significant
-digit, Data Ready stays until it is read, QA says -1 before the first complete period. Not simulated: external
-triggers, gates (stored, always open), discriminators (stored, every pulse passes), counting A for B preset.
-Unverified against the manual: that CS after a finished scan starts a new one, how numbers are printed, the
-CR LF behind each answer on GPIB (a public driver says so), the rules of DT, NP, NE, CH and SS.
+Source: SR400 manual: each reply ends with CR LF on GPIB, an input buffer of 256 characters that is erased when it
+overflows (p.37), Data Ready stays until it is read, -1 before the first complete period (p.45), what an error
+leaves of its line (p.47), the status bits (p.46). Pages 37 and 47 as public drivers quote them. Not simulated:
+external triggers and dwell, gates (stored, always open), discriminators (stored, every pulse passes), counting
+A for B preset. Unverified against the manual: that CS after a finished scan starts a new one, NN, CH and EA.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...core.errors import UsageError
 from .counting import Scan
 from .device import Laboratory, WireDevice, Wiring
-from .sr400_settings import INPUTS, SETTINGS, CommandError, leading_digit, pick
+from .sr400_settings import CommandError, CounterSettings, pick
 
 DATA_READY, SCAN_FINISHED, OVERFLOW, COMMAND_ERROR = 0x02, 0x04, 0x08, 0x80
 TICK = 1e-7
@@ -33,13 +34,14 @@ class SR400(WireDevice):
     """
 
     stop_bytes = b"\r\n"
+    buffer = 256
 
     def __init__(self, inputs: tuple[Any, Any], ports: tuple[Any, Any], now: float = 0.0) -> None:
         super().__init__(turnaround=0.003)
         self._inputs = inputs
         self._ports = ports
         self._status = 0
-        self._values: dict[tuple[str, int], float] = {}
+        self._settings = CounterSettings()
         self._now = now
         self._recall_defaults()
 
@@ -47,10 +49,6 @@ class SR400(WireDevice):
         """Return the status byte by a serial poll, which clears nothing."""
         self._update(now)
         return self._status
-
-    def feed(self, data: bytes, now: float) -> None:
-        """Take in bytes that have arrived at simulated time `now` in s; END ends a command as well."""
-        super().feed(data if data.endswith((b"\r", b"\n")) else data + b"\n", now)
 
     def _command(self, command: bytes, now: float) -> None:
         self._update(now)
@@ -60,15 +58,18 @@ class SR400(WireDevice):
                 answer = self._answer(part)
             except (CommandError, ValueError, IndexError):
                 self._status |= COMMAND_ERROR
-                continue
+                return  # what is left of the line is lost
             if answer is not None:
                 self._reply(f"{answer}\r\n".encode(), now + self.turnaround)
 
     def _answer(self, text: str) -> str | None:
         """Carry out one command and return its answer, if it has one."""
         word, arguments = text[:2], text[2:].split(",") if text[2:] else []
-        if word in SETTINGS:
-            return self._setting(word, arguments)
+        if word in self._settings:
+            answer = self._settings.command(word, arguments)
+            if answer is None:
+                self._changed(word, arguments)
+            return answer
         try:
             handler = _HANDLERS[word]
         except KeyError:
@@ -77,62 +78,19 @@ class SR400(WireDevice):
 
     # Settings -----------------------------------------------------------------------------------------
 
-    def _setting(self, word: str, arguments: list[str]) -> str | None:
-        which, low, high, step, _ = SETTINGS[word]
-        key = (word, pick(arguments.pop(0), which) if which else 0)
-        if not arguments:
-            return f"{self._values[key]:g}"
-        value = float(arguments[0])
-        if not low <= value <= high:
-            raise CommandError(word)
-        self._values[key] = round(value / step) * step if step else value
-        if word == "PL" or (word == "PM" and value == 0):
-            self._put_port(key[1])
-        if word == "CM":
+    def _changed(self, word: str, arguments: list[str]) -> None:
+        """Let a new setting act."""
+        if word == "PL" or (word == "PM" and float(arguments[1]) == 0):
+            self._put_port(int(arguments[0]))
+        elif word == "CP":
+            self._scan.pause(self._now)
+        elif word == "CM":
             self._reset([])
-        return None
 
     def _put_port(self, which: int) -> None:
         port = self._ports[which - 1]
         if port is not None:
-            port.set(self._values["PL", which], self._now)
-
-    def _counter_input(self, arguments: list[str]) -> str | None:
-        counter = pick(arguments[0], (0, 1, 2))
-        if len(arguments) == 1:
-            return f"{self._values['CI', counter]:g}"
-        if int(arguments[1]) not in INPUTS[counter]:
-            raise CommandError("CI")
-        self._values["CI", counter] = int(arguments[1])
-        return None
-
-    def _preset(self, arguments: list[str]) -> str | None:
-        counter = pick(arguments[0], (1, 2))
-        if len(arguments) == 1:
-            return f"{self._values['CP', counter]:.0E}"
-        value = float(arguments[1])
-        if not 1 <= value <= 9.999e11:
-            raise CommandError("CP")
-        self._values["CP", counter] = leading_digit(value)
-        self._scan.pause(self._now)
-        return None
-
-    def _periods(self, arguments: list[str]) -> str | None:
-        if not arguments:
-            return f"{self._values['NP', 0]:g}"
-        if not 1 <= float(arguments[0]) <= 2000:
-            raise CommandError("NP")
-        self._values["NP", 0] = int(float(arguments[0]))
-        return None
-
-    def _dwell(self, arguments: list[str]) -> str | None:
-        if not arguments:
-            return f"{self._values['DT', 0]:g}"
-        value = float(arguments[0])
-        if value != 0 and not 2e-3 <= value <= 60:
-            raise CommandError("DT")
-        self._values["DT", 0] = leading_digit(value) if value else 0.0
-        return None
+            port.set(self._settings["PL", which], self._now)
 
     def _clear_instrument(self, arguments: list[str]) -> None:
         self.clear()
@@ -144,11 +102,7 @@ class SR400(WireDevice):
         self._recall_defaults()
 
     def _recall_defaults(self) -> None:
-        for word, (which, _, _, _, default) in SETTINGS.items():
-            for index in which or (0,):
-                self._values[word, index] = default
-        self._values |= {("CI", 0): 1, ("CI", 1): 2, ("CI", 2): 0, ("CP", 1): 1e7, ("CP", 2): 1e7}
-        self._values |= {("NP", 0): 1, ("DT", 0): 2e-3}
+        self._settings.recall()
         self._scan = Scan((), 1.0, 0.0, 1, repeat=False)
         for port in (1, 2):
             self._put_port(port)
@@ -159,20 +113,20 @@ class SR400(WireDevice):
         """`CS`: go on after a pause, or start a new scan."""
         if self._scan.resume(self._now):
             return
-        period, dwell = self._values["CP", 2] * TICK, self._values["DT", 0] or 2e-3
+        period, dwell = self._settings["CP", 2] * TICK, self._settings["DT", 0] or 2e-3
         sources = (self._source(0), self._source(1))
-        periods = int(self._values["NP", 0])
-        self._scan = Scan(sources, period, dwell, periods, repeat=bool(self._values["NE", 0]))
+        periods = int(self._settings["NP", 0])
+        self._scan = Scan(sources, period, dwell, periods, repeat=bool(self._settings["NE", 0]))
         self._scan.start(self._now)
         for which in (1, 2):
-            if self._values["PM", which] and self._ports[which - 1] is not None:
+            if self._settings["PM", which] and self._ports[which - 1] is not None:
                 for point in range(periods):
-                    level = self._values["PL", which] + point * self._values["PY", which]
+                    level = self._settings["PL", which] + point * self._settings["PY", which]
                     at = self._now + point * (period + dwell)
                     self._ports[which - 1].set(min(10.0, max(-10.0, level)), at)
 
     def _source(self, counter: int) -> Callable[[float, float], int] | None:
-        number = int(self._values["CI", counter])
+        number = int(self._settings["CI", counter])
         if number == 0:
             return lambda t0, t1: round((t1 - t0) / TICK)
         detector = self._inputs[number - 1]
@@ -186,14 +140,19 @@ class SR400(WireDevice):
         """`CR`: stop, and forget the scan."""
         self._scan = Scan((), 1.0, 0.0, 1, repeat=False)
         for which in (1, 2):
-            if self._values["PM", which]:
+            if self._settings["PM", which]:
                 self._put_port(which)
 
     def _update(self, now: float) -> None:
         """Count up to `now` and raise the status bits of what has been finished."""
         self._now = now
-        finished, ended = self._scan.advance(now)
-        self._status |= (DATA_READY if finished else 0) | (SCAN_FINISHED if ended else 0)
+        try:
+            finished, ended = self._scan.advance(now)
+        except UsageError:  # the light of a gate that nobody asked for in time is forgotten
+            self._reset([])
+            raise
+        stops = ended and not self._settings["NE", 0]
+        self._status |= (DATA_READY if finished else 0) | (SCAN_FINISHED if stops else 0)
         if finished and max(max(row) for row in self._scan.rows[-finished:]) > _FULL:
             self._status |= OVERFLOW
 
@@ -231,12 +190,8 @@ class SR400(WireDevice):
 
 
 _HANDLERS: dict[str, Callable[[SR400, list[str]], str | None]] = {
-    "CI": SR400._counter_input,  # noqa: SLF001 - this table is the instrument's own command list
-    "CP": SR400._preset,  # noqa: SLF001
-    "NP": SR400._periods,  # noqa: SLF001
     "NN": lambda counter, _: str(len(counter._scan.rows)),  # noqa: SLF001
-    "DT": SR400._dwell,  # noqa: SLF001
-    "CS": SR400._start,  # noqa: SLF001
+    "CS": SR400._start,  # noqa: SLF001 - this table is the instrument's own command list
     "CH": SR400._halt,  # noqa: SLF001
     "CR": SR400._reset,  # noqa: SLF001
     "CL": SR400._clear_instrument,  # noqa: SLF001
