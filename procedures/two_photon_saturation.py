@@ -12,7 +12,7 @@ BENCH = sys.argv[1] if len(sys.argv) > 1 else "virtual_confocal"
 RUNS = sys.argv[2] if len(sys.argv) > 2 else "runs"
 
 saturation = TwoPhotonSaturation(
-    powers=there_and_back(Logspace("1.3 uW", "30 uW", 24)),
+    powers=there_and_back(Logspace("1.5 uW", "36 uW", 24)),
     dwell="1 s",
     reference="9.4 uW",
     reference_every=6,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from perovskite_meas.analyses.saturation import figure
 from perovskite_meas.bench import calibration_file, limits, read_bench, spec
 from perovskite_meas.bench.reading import _KEYS
 from perovskite_meas.bench.roles import Option, adapter_class
@@ -16,6 +17,8 @@ from perovskite_meas.core.plugins import find
 from perovskite_meas.core.procedure import extra_of
 from perovskite_meas.core.sweeps import Sweep, as_sweep
 from perovskite_meas.core.units import to_unit, with_sigma
+from perovskite_meas.hosts.qcodes_bench import closed_bench
+from perovskite_meas.runner.plan import plan
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TEXTS = sorted([*DOCS.rglob("*.md"), DOCS.parent / "CHANGELOG.md"])
@@ -167,6 +170,38 @@ def test_every_parameter_column_and_role_of_a_procedure_is_documented(name: str)
     roles = {row["Role"]: row["Needed"] for row in rows(section(text, "Set-up")) if "Role" in row}
     wanted = {key: need for key, need in procedure.roles().items() if key not in ("clock", "ledger")}
     assert roles == {key: "optional" if need.optional else "required" for key, need in wanted.items()}
+
+
+def test_the_rows_of_a_default_saturation_run_are_counted_rightly() -> None:
+    procedure = find("procedures", "TwoPhotonSaturation")()
+    powers = len(procedure.powers)
+    references = -(-powers // procedure.reference_every) + 1
+    parts = (2 * procedure.darks, powers, references, 1, len(set(procedure.powers)))
+    with closed_bench(procedure.table) as bench:
+        assert plan(procedure, bench).rows == sum(parts)
+    sum_of = f"{' + '.join(map(str, parts))} = {sum(parts)} rows"
+    assert sum_of in text_of("procedures/two_photon_saturation.md")
+
+
+def test_every_systematic_of_the_saturation_analysis_is_explained() -> None:
+    text = section(text_of("procedures/two_photon_saturation.md"), "6. Systematics")
+    assert {row["Name"] for row in rows(text)} == set(figure.CAUSES)
+
+
+@pytest.mark.parametrize("name", PROCEDURES.values())
+def test_the_software_says_what_the_table_of_failures_quotes(name: str) -> None:
+    package = DOCS.parent / "perovskite_meas"
+    source = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    source = re.sub(r'"\s*\n\s*f?"', "", source)
+    quotes = [
+        part.strip(" ,")
+        for row in rows(section(text_of(f"procedures/{name}.md"), "Failure modes"))
+        for quote in re.findall(r'"([^"]+)"', row["What the software says"])
+        for part in quote.split("...")
+    ]
+    assert len(quotes) >= 3
+    for quote in filter(None, quotes):
+        assert quote in source, quote
 
 
 def same(written: str, value: Any, unit: str | None) -> bool:

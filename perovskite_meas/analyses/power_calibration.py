@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class PowerCalibrationResult:
     """Smallest over largest power of the attenuator; its sigma is mostly that of the heads' zeros."""
     offset: Value
     """Reading of the sample head where the pick-off head reads nothing, in W: zero_sample - ratio zero_head."""
+    pickoff_zero: Value
+    """Reading of the pick-off head without light, in W: measured where the data hold `sample_dark`, else as stated."""
     range: tuple[float, float]
     """Powers at the sample (W) for which the calibration holds; nothing beyond was measured."""
     residual: float
@@ -58,8 +61,27 @@ class PowerCalibrationResult:
     """Why no ratio is claimed; None where one is."""
     points: Mapping[str, Any]
     """angle (deg), pickoff, sample (W, as read), line and malus (fitted sample reading, W)."""
+    date: str
+    """Day of the measurement, YYYY-MM-DD."""
     notes: tuple[str, ...]
     """Everything to know before using it."""
+
+    def calibrations(self) -> dict[str, dict[str, Any]]:
+        """Return the calibrations `attenuator` and `power_at_sample` as a bench file states them; none where refused."""
+        if self.ratio is None:
+            return {}
+        day, top = dt.date.fromisoformat(self.date), self.maximum.nominal
+        extinction = Value(max(self.extinction.nominal, 0.0), self.extinction.sigma, "1")
+        common = {"date": day, "range": [self.range[0], min(self.range[1], top)], "maximum": top}
+        return {
+            "attenuator": {
+                **common,
+                "angle_of_maximum": self.angle_of_maximum.nominal,
+                "extinction": extinction.nominal,
+                "sigma": self.maximum.relative,
+            },
+            "power_at_sample": {**common, "ratio": self.ratio, "zero": self.pickoff_zero, "extinction": extinction},
+        }
 
 
 @analysis(needs={"angle": "deg", "pickoff": "W", "sample_power": "W"})
@@ -79,7 +101,11 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
     offset, ratio = float(line[0]), float(line[1])
     s_malus, p_malus = _malus(angle, sample), _malus(angle, pickoff)
     zero_head = _zero(data, "power_at_sample.zero", notes)
-    zero_sample = _dark(data) or _zero(data, "sample_meter.zero", notes)
+    dark = _dark(data)
+    zero_sample = dark or _zero(data, "sample_meter.zero", notes)
+    if dark is not None:
+        sigma = math.hypot(dark.sigma, math.sqrt(line_cov[0, 0])) / ratio
+        zero_head = Value((dark.nominal - offset) / ratio, sigma, "W")
     meter = _meter(data, notes)
     extinction = _combine(_extinction(s_malus, zero_sample), _extinction(p_malus, zero_head))
     predicted = offset + ratio * pickoff
@@ -97,6 +123,7 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
         angle_of_maximum=Value(s_malus.angle, s_malus.sigma_angle, "deg"),
         extinction=extinction,
         offset=Value(offset, math.sqrt(line_cov[0, 0]), "W"),
+        pickoff_zero=zero_head,
         range=limits,
         residual=residual,
         systematics={"sample_meter": meter},
@@ -108,6 +135,7 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
             "line": predicted,
             "malus": s_malus.at(angle),
         },
+        date=str(data.attrs.get("started") or dt.datetime.now().astimezone().date().isoformat())[:10],
         notes=tuple(notes),
     )
 

@@ -97,6 +97,7 @@ def _record(folder: Path | None, facts: dict[str, Any], data: xr.Dataset, guid: 
         "parameters": facts["procedure"]["parameters"],
         "conditions": facts.get("conditions", {}),
         "status": status,
+        "started": facts.get("started", ""),
     }
     return Record(
         procedure=str(facts["procedure"]["name"]),

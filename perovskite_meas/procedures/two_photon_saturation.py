@@ -25,7 +25,7 @@ class TwoPhotonSaturation(Procedure):
     """
 
     powers: Sweep = param(
-        there_and_back(Logspace("1.3 uW", "30 uW", 24)),
+        there_and_back(Logspace("1.5 uW", "36 uW", 24)),
         unit="W",
         low=0,
         high="1 W",

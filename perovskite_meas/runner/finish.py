@@ -46,6 +46,7 @@ def finish(
         "parameters": facts["procedure"]["parameters"],
         "conditions": facts.get("conditions", {}),
         "status": status,
+        "started": facts.get("started", ""),
     }
     _try(problems, "data.nc", lambda: write_data(folder / DATA, data))
     names = facts.get("analyses", ()) if analyses is None else analyses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +16,8 @@ from .wire import wire_up
 from .wire.address import canonical, parsed, place
 from .wire.device import WireDevice
 from .wire.line import Line
-from .wire.session import Session, StaleSessionError
+from .wire.session import Session
+from .wire.sessions import Sessions
 
 if TYPE_CHECKING:
     from .world import World
@@ -42,10 +42,7 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         self._table = find_table(str(self.library_path))
         self._world: World | None = None
         self._lines: dict[str, Line] = {}
-        self._found: dict[str, Line] = {}
-        self._sessions: dict[int, Session] = {}
-        self._stale: dict[int, str] = {}
-        self._handles = count(1)
+        self._sessions = Sessions()
 
     # What the bench and the tests use -----------------------------------------------------------------
 
@@ -75,16 +72,21 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         self.adopt(World.load(file, table=self._table, seed=seed, clock=SimClock(speed)))
 
     def adopt(self, world: World) -> None:
-        """Put every instrument of the wiring table of `world` in place of the ones before."""
+        """Put every instrument of the wiring table of `world` in place of the ones before.
+
+        Raises:
+            UsageError: an address that is none or stands there twice, or a device that is not simulated.
+        """
         lines: dict[str, Line] = {}
         for address, wiring in world.config.instruments.items():
-            device = wire_up(world, address, wiring)
-            if place(address) in lines:
+            try:
+                where = place(address)
+            except ValueError as error:
+                raise UsageError(f"{address}: the wiring table has an address that is none: {error}") from error
+            if where in lines:
                 raise UsageError(f"{address}: the wiring table has this address twice")
-            lines[place(address)] = Line(parsed(address), device, world.clock)
-        self._stale.update((handle, session.line.address) for handle, session in self._sessions.items())
-        self._sessions.clear()
-        self._found.clear()
+            lines[where] = Line(parsed(address), wire_up(world, address, wiring), world.clock)
+        self._sessions.lapse()
         self._world, self._lines = world, lines
 
     def device(self, address: str) -> WireDevice:
@@ -99,7 +101,7 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
 
     def open_default_resource_manager(self) -> tuple[VISARMSession, StatusCode]:
         """Return a handle for the resource manager."""
-        return VISARMSession(next(self._handles)), self.handle_return_value(None, _OK)
+        return VISARMSession(self._sessions.handle()), self.handle_return_value(None, _OK)
 
     def list_resources(self, session: VISARMSession, query: str = "?*::INSTR") -> tuple[str, ...]:
         """Return the addresses of the wiring table that match a VISA expression."""
@@ -128,18 +130,13 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         Raises:
             VisaIOError: nothing is wired at this address, or another session has locked it.
         """
-        opened = Session(self._line(resource_name))
-        handle = VISASession(next(self._handles))
-        if access_mode == constants.AccessModes.exclusive_lock:
-            self._own(opened.line, handle)
-        self._sessions[handle] = opened
+        alone = access_mode == constants.AccessModes.exclusive_lock
+        handle = VISASession(self._sessions.open(self._line(resource_name), alone=alone))
         return handle, self.handle_return_value(handle, _OK)
 
     def close(self, session: Any) -> StatusCode:
         """Close a session and give back its lock."""
-        if (closed := self._sessions.pop(session, None)) and closed.line.owner == session:
-            closed.line.owner = None
-        self._stale.pop(session, None)
+        self._sessions.close(session)
         return self.handle_return_value(None, _OK)
 
     # What PyVISA calls: one session -------------------------------------------------------------------
@@ -210,16 +207,14 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         self, session: VISASession, lock_type: constants.Lock, timeout: int, requested_key: str | None = None
     ) -> tuple[str, StatusCode]:
         """Lock the line for this session; a shared lock keeps nobody out here."""
-        line = self._session(session).line
+        self._session(session)
         if lock_type == constants.Lock.exclusive:
-            self._own(line, session)
+            self._sessions.lock(session)
         return requested_key or "", self.handle_return_value(session, _OK)
 
     def unlock(self, session: VISASession) -> StatusCode:
         """Give back the lock."""
-        line = self._session(session).line
-        if line.owner == session:
-            line.owner = None
+        self._sessions.unlock(session)
         return self.handle_return_value(session, _OK)
 
     def disable_event(self, session: VISASession, event_type: Any, mechanism: Any) -> StatusCode:
@@ -233,20 +228,7 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
     # Inside -------------------------------------------------------------------------------------------
 
     def _session(self, handle: int) -> Session:
-        try:
-            session = self._sessions[handle]
-        except KeyError:
-            if handle in self._stale:
-                raise StaleSessionError(self._stale[handle]) from None
-            raise errors.InvalidSession from None
-        if session.line.owner is not None and session.line.owner != handle:
-            raise errors.VisaIOError(StatusCode.error_resource_locked)
-        return session
-
-    def _own(self, line: Line, handle: int) -> None:
-        if line.owner not in (None, handle):
-            raise errors.VisaIOError(StatusCode.error_resource_locked)
-        line.owner = handle
+        return self._sessions.find(handle)
 
     def _line(self, address: str) -> Line:
         self.world  # noqa: B018 - makes the lines

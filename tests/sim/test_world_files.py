@@ -153,7 +153,7 @@ def test_a_folder_of_ones_own_is_a_table_with_its_own_instruments(tmp_path):
     folder.mkdir()
     text = "sample: {lifetime: 7 ns}\ninstruments: {ASRL1::INSTR: {device: SC10, port: shutter}}"
     (folder / "world.yaml").write_text(text, encoding="utf-8")
-    for config in (load_config(None, str(folder)), load_config(folder / "world.yaml", "our_table")):
+    for config in (load_config(None, str(folder)), load_config(folder / "world.yaml", str(folder))):
         assert config.sample.lifetime == 7
         assert list(config.instruments) == ["ASRL1::INSTR"]
 

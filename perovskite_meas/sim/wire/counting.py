@@ -57,8 +57,8 @@ class Scan:
         return self._state == "counting"
 
     def advance(self, now: float) -> tuple[int, bool]:
-        """Count up to `now`; return how many periods ended, and whether the scan did."""
-        finished, ended = 0, False
+        """Count up to `now`; return how many periods ended, and whether that was the end of the scan."""
+        finished = 0
         if self._repeat:
             self._skip(now)
         while self._state == "counting" and self._drawn + self._left <= now:
@@ -69,13 +69,11 @@ class Scan:
                 finished = 0
             self.rows.append(tuple(self._partial))
             finished += 1
-            if len(self.rows) == self._periods:
-                ended = True
-                if not self._repeat:
-                    self._state = "idle"
-                    return finished, ended
+            if len(self.rows) == self._periods and not self._repeat:
+                self._state = "idle"
+                return finished, True
             self._open(end + self._dwell)
-        return finished, ended
+        return finished, False
 
     def live(self, now: float) -> tuple[int, int]:
         """Return what stands in both counters at `now`: zero unless a period is under way."""

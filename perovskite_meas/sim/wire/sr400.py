@@ -151,8 +151,7 @@ class SR400(WireDevice):
         except UsageError:  # the light of a gate that nobody asked for in time is forgotten
             self._reset([])
             raise
-        stops = ended and not self._settings["NE", 0]
-        self._status |= (DATA_READY if finished else 0) | (SCAN_FINISHED if stops else 0)
+        self._status |= (DATA_READY if finished else 0) | (SCAN_FINISHED if ended else 0)
         if finished and max(max(row) for row in self._scan.rows[-finished:]) > _FULL:
             self._status |= OVERFLOW
 

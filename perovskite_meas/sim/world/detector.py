@@ -48,8 +48,10 @@ class Detector:
             if t1 > now + _SLACK:
                 raise UsageError(f"a gate that ends at {t1:.6f} s cannot be read at {now:.6f} s")
             self._exposure.advance(t1)
-            if t0 < self._exposure.horizon - KEPT:
-                raise UsageError(f"a gate that began {now - t0:.0f} s ago: only the last {KEPT:g} s are remembered")
+            if t0 < self._exposure.forgotten:
+                raise UsageError(
+                    f"a gate that began {now - t0:.0f} s ago, with light since: only the last {KEPT:g} s are remembered"
+                )
             primary = int(self._rng.poisson(self.expected(t0, t1)))
             return primary + int(self._rng.binomial(primary, self._afterpulsing))
 

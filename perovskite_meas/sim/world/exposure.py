@@ -62,6 +62,8 @@ class Exposure:
         """Clock time up to which the light is known; events come later than this."""
         self.dose = 0.0
         """J/cm^2 that fell on the emitter up to the horizon."""
+        self.forgotten = -math.inf
+        """Clock time until which emission is forgotten; dark times need no memory."""
         self._last: _Row | None = None
         self._rows: deque[_Row] = deque()
         self._lights: list[Light] = []
@@ -90,7 +92,7 @@ class Exposure:
         for row in rows:
             self._close(row)
         while self._rows and self._rows[0].cell.t1 < t - KEPT:
-            self._rows.popleft()
+            self.forgotten = self._rows.popleft().cell.t1
 
     def _rows_of(self, lit: list[Cell], dose: float) -> list[_Row]:
         """Return lit cells with their emission; adds what they leave on the emitter to `dose`."""

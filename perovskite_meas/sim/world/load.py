@@ -40,12 +40,11 @@ def load_config(path: Path | None, table: str) -> WorldConfig:
     raw = _read(source)
     if own is not None and own.is_file():
         source, raw = own, _replace_table(raw, _read(own))
-    elif own is not None and path is None:
+    elif own is not None:
         known = [found.parent.name for found in tables_folder().glob(f"*/{FILE}")]
         raise UsageError(f"no virtual table {table!r} (a folder with a {FILE}); {did_you_mean(table, known)}")
     if path is not None:
-        lay = _overlay if own is None or own.is_file() else _replace_table
-        source, raw = path, lay(raw, _read(Path(path)))
+        source, raw = path, _overlay(raw, _read(Path(path)))
     return parse_config(raw, str(source))
 
 
