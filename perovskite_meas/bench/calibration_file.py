@@ -22,7 +22,7 @@ _COMMON = ("date", "max_age", "kind", "notes")
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "attenuator": (("date", "maximum", "angle_of_maximum", "extinction", "range"), ("sigma",)),
     "power_at_sample": (("date", "ratio", "range"), ("zero", "extinction", "maximum", "wavelength", "head")),
-    "pulse": (("date", "repetition_rate", "duration", "shape", "wavelength"), ()),
+    "pulse": (("date", "repetition_rate", "duration", "shape", "wavelength"), ("energy_spread",)),
     "spot": (("date", "waist"), ("centring",)),
 }
 """Required and optional keys by kind."""
@@ -170,6 +170,7 @@ _READERS: dict[str, Callable[[Node], Any]] = {
     "head": Node.text,
     "repetition_rate": _positive_measured("Hz"),
     "duration": _positive_measured("fs"),
+    "energy_spread": lambda node: node.quantity("1", least=0.0),
     "shape": lambda node: node.text(("gauss", "sech2", "rect")),
     "waist": _positive_measured("nm"),
     "centring": lambda node: node.quantity("nm", least=0.0),

@@ -128,6 +128,8 @@ class PulseCalibration(Calibration):
     """'gauss', 'sech2' or 'rect'."""
     wavelength: float
     """Wavelength in nm."""
+    energy_spread: float | None = None
+    """Relative rms of the energy from pulse to pulse."""
 
 
 @dataclass(frozen=True)

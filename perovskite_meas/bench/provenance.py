@@ -22,6 +22,8 @@ def conditions_of(spec: BenchSpec, roles: Mapping[str, RoleAdapter]) -> dict[str
             "shape": pulse.shape,
             "wavelength": quantity((pulse.wavelength, 0.0), "nm"),
         }
+        if pulse.energy_spread is not None:
+            conditions["pulse"]["energy_spread"] = quantity((pulse.energy_spread, 0.0), "1")
     if (spot := spec.spot) is not None:
         conditions["spot"] = {"waist": quantity(spot.waist, "nm")}
         if spot.centring is not None:

@@ -137,7 +137,8 @@ class HostedRun:
     def _finish(self, status: str) -> Record:
         assert self.folder is not None  # noqa: S101 - close asks only with a folder
         rows = [] if self._sink is None else self._sink.rows
-        return finish(self.folder, rows_to_xarray(rows, self._procedure.columns), self._facts, status, self._problems)
+        data = rows_to_xarray(rows, self._procedure.columns)
+        return finish(self.folder, data, self._facts, status, self._problems, bench=self._bench)
 
     def _verify(self) -> None:
         if self._sink is None or self._results is None or not self._sink.watched:

@@ -116,7 +116,7 @@ def verify(dataset: DataSet, rows: int, columns: Sequence[Column]) -> list[str]:
 def rows_to_xarray(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> xr.Dataset:
     """Return rows held in memory as a dataset."""
     arrays = {column.name: np.asarray([row[column.name] for row in rows]) for column in columns}
-    return _assemble(arrays, [(c.name, c.array, c.attrs()) for c in columns], len(rows))
+    return assemble(arrays, [(c.name, c.array, c.attrs()) for c in columns], len(rows))
 
 
 def dataset_to_xarray(dataset: Any, columns: Sequence[tuple[str, bool, Mapping[str, Any]]]) -> xr.Dataset:
@@ -129,12 +129,13 @@ def dataset_to_xarray(dataset: Any, columns: Sequence[tuple[str, bool, Mapping[s
             values = np.stack(list(values)) if len(values) else values.astype(float)
         arrays[name] = values
     count = min((len(values) for values in arrays.values()), default=0)
-    return _assemble({name: values[:count] for name, values in arrays.items()}, columns, count)
+    return assemble({name: values[:count] for name, values in arrays.items()}, columns, count)
 
 
-def _assemble(
+def assemble(
     arrays: Mapping[str, np.ndarray[Any, Any]], columns: Sequence[tuple[str, bool, Mapping[str, Any]]], count: int
 ) -> xr.Dataset:
+    """Return the dataset of a run: one variable per column (name, is array, attributes), first dimension "row"."""
     variables = {}
     for name, is_array, attrs in columns:
         values = arrays[name]

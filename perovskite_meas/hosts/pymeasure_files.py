@@ -14,7 +14,7 @@ from perovskite_meas.runner.hooks import stored_results
 from perovskite_meas.runner.record import Record
 
 from ._arrays import ARRAYS, read_arrays
-from ._store import _assemble, columns_of
+from ._store import assemble, columns_of
 
 
 def run_folder(results: Path) -> Path:
@@ -87,7 +87,7 @@ def _rebuild(path: Path, folder: Path, facts: dict[str, Any], problems: list[str
             arrays[name] = read_arrays(folder / ARRAYS, name, values.astype(int).tolist()) if len(values) else values
         else:
             arrays[name] = values
-    return _assemble(arrays, columns, len(lines))
+    return assemble(arrays, columns, len(lines))
 
 
 def _read_lines(path: Path, problems: list[str]) -> tuple[list[str], list[list[float]]]:

@@ -16,6 +16,10 @@ import xarray as xr
 from perovskite_meas.core.value import Value
 
 
+_MOST_WORDS = 12
+"""Longer lists are data, not text, and stay out of the tables."""
+
+
 @cache
 def _template() -> jinja2.Template:
     text = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
@@ -59,13 +63,18 @@ def write_report(
             (name, data[name].attrs.get("units", ""), data[name].attrs.get("long_name", "")) for name in data.data_vars
         ],
         plan=provenance.get("plan", {}).get("lines", []),
-        parameters=provenance.get("procedure", {}).get("parameters", {}),
+        parameters=_parameters(provenance.get("procedure", {})),
         started=provenance.get("started", ""),
         provenance=json.dumps(provenance, indent=1, default=str),
     )
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _parameters(procedure: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    units = procedure.get("units", {})
+    return [(name, value, units.get(name) or "") for name, value in procedure.get("parameters", {}).items()]
 
 
 def _table(result: Any) -> list[tuple[str, str]]:
@@ -91,7 +100,7 @@ def _cell(value: Any) -> str | None:
         return str(value)
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+    if isinstance(value, (list, tuple)) and len(value) <= _MOST_WORDS and all(isinstance(item, str) for item in value):
         return "; ".join(value) or "none"
     return None
 
@@ -106,19 +115,23 @@ def _svg(path: Path) -> str:
 def _raw(data: xr.Dataset) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     shown = [name for name in data.data_vars if data[name].ndim == 1 and np.issubdtype(data[name].dtype, np.number)]
     if not shown or not data.sizes.get("row", 0):
         return ""
-    figure = Figure(figsize=(9, 1.25 * len(shown)), layout="constrained")
+    height = 0.8 * len(shown) + 0.5
+    figure = Figure(figsize=(10, height))
     FigureCanvasSVG(figure)
-    axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, name in zip(axes, shown, strict=True):
+    for place, name in enumerate(shown):
+        axis = figure.add_axes((0.16, (0.45 + 0.8 * (len(shown) - 1 - place)) / height, 0.82, 0.68 / height))
         axis.plot(np.arange(data.sizes["row"]), data[name].values, ".-", lw=0.6, ms=3, color="#0b5394")
         unit = data[name].attrs.get("units", "1")
         axis.set_ylabel(name if unit == "1" else f"{name}\n({unit})", fontsize=7, rotation=0, ha="right", va="center")
-        axis.tick_params(labelsize=7)
-    axes[-1].set_xlabel("row")
+        axis.yaxis.set_major_locator(MaxNLocator(3))
+        axis.tick_params(labelsize=7, labelbottom=place == len(shown) - 1)
+        if place == len(shown) - 1:
+            axis.set_xlabel("row")
     buffer = StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

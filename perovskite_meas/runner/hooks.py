@@ -54,7 +54,7 @@ def _draw(path: Path, hook: Analysis[Any], data: xr.Dataset, result: Any) -> Non
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = Figure(figsize=(10, 6.5))
     FigureCanvasSVG(figure)
     hook.draw(data, result, figure)
     if figure.axes:

@@ -117,8 +117,7 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
         try:
             forecast = find("analyses", name).predict(planned)
         except AnalysisRefused as refusal:
-            problems.append(f"{name}: {refusal}")
-            continue
+            forecast = Forecast(unknown=(str(refusal),))
         if forecast is None:
             continue
         forecasts[name] = forecast

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perovskite_meas.core.procedure import extra_of
+
 if TYPE_CHECKING:
     from perovskite_meas.bench import Bench
     from perovskite_meas.core.procedure import Procedure
@@ -58,7 +60,12 @@ def provenance(procedure: Procedure, bench: Bench, plan: Plan, host: Mapping[str
         "format": 1,
         "status": "running",
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "procedure": {"name": cls.__name__, "module": cls.__module__, "parameters": procedure.to_json()},
+        "procedure": {
+            "name": cls.__name__,
+            "module": cls.__module__,
+            "parameters": procedure.to_json(),
+            "units": {name: extra_of(info)["unit"] for name, info in cls.model_fields.items()},
+        },
         "columns": [{"name": c.name, "array": c.array, **c.attrs()} for c in procedure.columns],
         "analyses": list(procedure.analyses),
         "conditions": bench.conditions(),
