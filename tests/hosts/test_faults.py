@@ -20,6 +20,12 @@ ADDRESSES = {
     "sr400": "GPIB0::23::INSTR",
 }
 
+MOMENTS = [
+    pytest.param(exchanges, marks=[] if exchanges in (0, 11, 47) else pytest.mark.slow)
+    for exchanges in (0, 3, 7, 11, 16, 24, 33, 47, 62, 83, 120)
+]
+"""After how many exchanges with an instrument its fault strikes."""
+
 
 def library_of(bench: QCoDeSBench) -> Any:
     return next(iter(bench.libraries.values()))
@@ -35,7 +41,7 @@ def light_now(bench: QCoDeSBench) -> float:
 
 
 @pytest.mark.parametrize("fault", ["unplug", "garble", "drop"])
-@pytest.mark.parametrize("exchanges", [0, 3, 11, 24, 47, 83])
+@pytest.mark.parametrize("exchanges", MOMENTS)
 @pytest.mark.parametrize("name", list(ADDRESSES))
 def test_whatever_instrument_fails_at_whatever_moment_the_light_is_off_and_the_rows_are_kept(
     bench: QCoDeSBench, quick: TwoPhotonSaturation, tmp_path: Path, name: str, exchanges: int, fault: str

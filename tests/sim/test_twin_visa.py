@@ -143,6 +143,12 @@ def test_each_reply_on_the_bus_is_a_message_of_its_own(counter):
     assert counter.read() == "0"
 
 
+def test_the_end_of_a_message_on_the_bus_ends_a_command(manager):
+    plain = manager.open_resource(METER)
+    plain.write_raw(b"*IDN?")
+    assert plain.read_raw().startswith(b"THORLABS")
+
+
 def test_clear_and_flush_drop_what_was_not_read(meter, ell):
     meter.write("*IDN?")
     meter.clear()
@@ -199,6 +205,34 @@ def test_after_a_reset_open_sessions_say_that_their_laboratory_is_gone(manager, 
     meter.close()
     again = manager.open_resource(METER, read_termination="\n", write_termination="\n")
     assert again.query("*IDN?").startswith("THORLABS")
+
+
+def test_closing_twice_is_closing_once(manager, meter):
+    meter.close()
+    meter.close()
+    other = manager.open_resource(METER)
+    manager.visalib.reset(speed=0)
+    other.close()
+    other.close()
+    assert manager.visalib.close(12345) == StatusCode.success
+    with pytest.raises(InvalidSession):
+        meter.read_raw()
+
+
+def test_a_reset_that_fails_leaves_everything_as_it_was(manager, meter, tmp_path):
+    (tmp_path / "wrong.yaml").write_text("instruments: {nowhere: {device: SC10, port: shutter}}", encoding="utf-8")
+    with pytest.raises(UsageError, match="nowhere: the wiring table has an address that is none"):
+        manager.visalib.reset(tmp_path / "wrong.yaml")
+    with pytest.raises(UsageError, match="there is no world file"):
+        manager.visalib.reset(tmp_path / "missing.yaml")
+    assert meter.query("*IDN?").startswith("THORLABS")
+
+
+def test_a_session_that_held_the_lock_does_not_block_the_laboratory_after_a_reset(manager, ell):
+    ell.lock_excl()
+    manager.visalib.reset(speed=0)
+    again = manager.open_resource("ASRL3", read_termination="\r\n", write_termination="")
+    assert again.query("0gs") == "0GS00"
 
 
 def test_attributes_follow_the_specification(manager, meter, counter, ell):

@@ -1,5 +1,7 @@
 import pytest
 
+from perovskite_meas.sim.wire import wire_up
+
 USB = "USB0::0x1313::0x8078::P0000001::INSTR"
 
 
@@ -123,3 +125,15 @@ def test_a_second_question_before_the_first_answer_mixes_the_answers(meter):
     reading, identity = meter.ask(b"*IDN?\n").splitlines()
     assert float(reading) == pytest.approx(1e-4)
     assert identity.startswith(b"THORLABS")
+
+
+def test_each_meter_has_the_serial_number_of_its_address(lab):
+    other = USB.replace("P0000001", "P0000002")
+    meters = [wire_up(lab, address, lab.config.instruments[USB]) for address in (USB, other)]
+    named = wire_up(lab, other, {**lab.config.instruments[USB], "serial": "M00123456"})
+    replies = []
+    for meter in (*meters, named):
+        meter.feed(b"*IDN?\n", lab.clock.now())
+        lab.clock.sleep(1)
+        replies += meter.poll(lab.clock.now())
+    assert [reply.split(b",")[2] for reply in replies] == [b"P0000001", b"P0000002", b"M00123456"]

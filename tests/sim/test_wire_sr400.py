@@ -1,3 +1,4 @@
+import time
 from itertools import pairwise
 
 import pytest
@@ -21,6 +22,48 @@ def test_the_golden_transcript_of_the_facts_page(counter, lab):
     assert ask(counter, "QA") == "1000\r\n"
     assert ask(counter, "SS") == "4\r\n"
     assert ask(counter, "SS") == "0\r\n"
+
+
+def test_the_manuals_own_example_of_a_preset(counter):
+    """Manual p.39: CP2,10 and CP2,1E1 and CP2,0.1E2 and CP2,12 all set 1E1, and the string 1E1 is returned."""
+    for sent in ("CP2,10", "CP2,1E1", "CP2,0.1E2", "CP2,12"):
+        ask(counter, f"CP2,3E7;{sent}")
+        assert ask(counter, "CP2") == "1E1\r\n"
+
+
+def test_the_manuals_own_example_of_a_chain_of_questions(counter):
+    """Manual p.38: the response to CM;CI0;GD0 is 1, 1, 1.2E-6; p.37: on GPIB each ends with CR LF."""
+    ask(counter, "CM1;CI0,1;GD0,1.2E-6")
+    assert ask(counter, "CM;CI0;GD0") == "1\r\n1\r\n1.2E-6\r\n"
+
+
+def test_after_an_error_the_rest_of_its_line_is_lost(counter):
+    """Manual p.47."""
+    ask(counter, "NP 5;ZZ;NP 7")
+    assert ask(counter, "NP") == "5\r\n"
+    assert ask(counter, "SS") == "128\r\n"
+
+
+def test_a_scan_that_starts_over_is_never_finished(counter, lab):
+    """Manual p.46: Scan Finished is set at the end of a scan if the scan end mode is STOP, and only then."""
+    ask(counter, "CP2,1E6;NP 2;NE 1;CS")
+    lab.clock.sleep(1)
+    assert ask(counter, "SS") == "2\r\n"
+
+
+def test_the_input_buffer_is_erased_when_it_overflows(counter):
+    """Manual p.37: it holds 256 characters."""
+    counter.send(b"NP 9" + b" " * 300)
+    counter.send(b"\n")
+    assert ask(counter, "NP") == "1\r\n"
+
+
+def test_an_endless_scan_of_short_periods_that_nobody_reads_for_a_day_ends_in_time(counter, lab):
+    ask(counter, "CP2,1;NP 1;NE 1;CS")
+    lab.clock.sleep(86_400)
+    begin = time.perf_counter()
+    assert ask(counter, "QA") == "0\r\n"
+    assert time.perf_counter() - begin < 0.5
 
 
 def test_spaces_and_capitals_do_not_count(counter):

@@ -1,8 +1,8 @@
 """Thorlabs Elliptec ELL14 rotation mounts, one or several on a multidrop serial line.
 
 Source: the ELLx protocol as public drivers use it (pylablib, Micro-Manager); its manual was not at hand.
-Unverified against the manual: the top speed of 430 deg/s, the landing error, what a stop answers, that an
-absolute move beyond one turn is refused, and the frames of the buttons.
+Unverified against the manual: the top speed of 430 deg/s, the landing error, what a stop answers, that a move
+beyond one turn is refused, and the frames of the buttons.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class EllBus(WireDevice):
             target = _signed(data)
         else:
             target = here + (_signed(data) if word == "mr" else mount.jog if word == "fw" else -mount.jog)
-        if word == "ma" and abs(target) > PULSES:
+        if abs(target if word == "ma" else target - here) > PULSES and word != "ho":
             self._fault(address, mount, RANGE)
         elif self.faults.stalls > 0:
             self.faults.stalls -= 1
