@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import pyvisa
 
 from perovskite_meas.sim.clock import SimClock
 from perovskite_meas.sim.wire import wire_up
@@ -155,3 +156,32 @@ def host(lab):
         return Host(wire_up(lab, address, lab.config.instruments[address]), lab.clock)
 
     return connect
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "world.yaml").write_text("seed: 1\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def manager(folder, lab):
+    manager = pyvisa.ResourceManager(f"{folder}@twin")
+    manager.visalib.adopt(lab)
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def meter(manager):
+    return manager.open_resource("USB0::0x1313::0x8078::P0000001::INSTR", read_termination="\n", write_termination="\n")
+
+
+@pytest.fixture
+def ell(manager):
+    return manager.open_resource("ASRL3", read_termination="\r\n", write_termination="")
+
+
+@pytest.fixture
+def counter(manager):
+    return manager.open_resource("GPIB::23", read_termination="\r\n", write_termination="\n")

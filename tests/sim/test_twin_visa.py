@@ -4,41 +4,12 @@ import time
 import pytest
 import pyvisa
 from pyvisa.constants import BufferOperation, SerialTermination, StatusCode
-from pyvisa.errors import InvalidSession, VisaIOError
+from pyvisa.errors import VisaIOError
 
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.sim.wire.address import place
 
 METER = "USB0::0x1313::0x8078::P0000001::INSTR"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "world.yaml").write_text("seed: 1\n", encoding="utf-8")
-    return tmp_path
-
-
-@pytest.fixture
-def manager(folder, lab):
-    manager = pyvisa.ResourceManager(f"{folder}@twin")
-    manager.visalib.adopt(lab)
-    yield manager
-    manager.close()
-
-
-@pytest.fixture
-def meter(manager):
-    return manager.open_resource(METER, read_termination="\n", write_termination="\n")
-
-
-@pytest.fixture
-def ell(manager):
-    return manager.open_resource("ASRL3", read_termination="\r\n", write_termination="")
-
-
-@pytest.fixture
-def counter(manager):
-    return manager.open_resource("GPIB::23", read_termination="\r\n", write_termination="\n")
 
 
 def test_a_table_that_does_not_exist_is_refused_with_the_known_ones():
@@ -167,20 +138,6 @@ def test_the_status_byte_tells_of_a_waiting_message(meter, lab):
     assert meter.read_stb() & 16
 
 
-def test_two_sessions_share_one_line(manager, ell):
-    other = manager.open_resource("ASRL3::INSTR", read_termination="\r\n", write_termination="")
-    assert other.query("0gs") == ell.query("0gs")
-    other.close()
-    assert ell.query("0gs") == "0GS00"
-
-
-def test_a_lock_keeps_the_other_session_out(manager, ell):
-    other = manager.open_resource("ASRL3::INSTR")
-    with ell.lock_context(), pytest.raises(VisaIOError, match="VI_ERROR_RSRC_LOCKED"):
-        other.write("0gs")
-    other.write("0gs")
-
-
 @pytest.mark.parametrize(
     ("address", "code"), [(METER, StatusCode.error_connection_lost), ("GPIB::23", StatusCode.error_no_listeners)]
 )
@@ -196,43 +153,6 @@ def test_a_serial_line_does_not_notice(manager, ell):
     manager.visalib.device("ASRL3").faults.unplug()
     with pytest.raises(VisaIOError, match="VI_ERROR_TMO"):
         ell.query("0gs")
-
-
-def test_after_a_reset_open_sessions_say_that_their_laboratory_is_gone(manager, meter, wiring, lab):
-    manager.visalib.adopt(type(lab)(wiring))
-    with pytest.raises(InvalidSession, match=r"USB0::.*opened before the virtual laboratory was reset"):
-        meter.query("*IDN?")
-    meter.close()
-    again = manager.open_resource(METER, read_termination="\n", write_termination="\n")
-    assert again.query("*IDN?").startswith("THORLABS")
-
-
-def test_closing_twice_is_closing_once(manager, meter):
-    meter.close()
-    meter.close()
-    other = manager.open_resource(METER)
-    manager.visalib.reset(speed=0)
-    other.close()
-    other.close()
-    assert manager.visalib.close(12345) == StatusCode.success
-    with pytest.raises(InvalidSession):
-        meter.read_raw()
-
-
-def test_a_reset_that_fails_leaves_everything_as_it_was(manager, meter, tmp_path):
-    (tmp_path / "wrong.yaml").write_text("instruments: {nowhere: {device: SC10, port: shutter}}", encoding="utf-8")
-    with pytest.raises(UsageError, match="nowhere: the wiring table has an address that is none"):
-        manager.visalib.reset(tmp_path / "wrong.yaml")
-    with pytest.raises(UsageError, match="there is no world file"):
-        manager.visalib.reset(tmp_path / "missing.yaml")
-    assert meter.query("*IDN?").startswith("THORLABS")
-
-
-def test_a_session_that_held_the_lock_does_not_block_the_laboratory_after_a_reset(manager, ell):
-    ell.lock_excl()
-    manager.visalib.reset(speed=0)
-    again = manager.open_resource("ASRL3", read_termination="\r\n", write_termination="")
-    assert again.query("0gs") == "0GS00"
 
 
 def test_attributes_follow_the_specification(manager, meter, counter, ell):

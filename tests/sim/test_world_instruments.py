@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,25 @@ def test_emission_is_remembered_for_an_hour_only(load):
     assert len(world._exposure._rows) < 42_000
     with pytest.raises(UsageError, match="only the last 3600 s are remembered"):
         world.port("apd").counts(10.0, 11.0)
+
+
+def test_a_gate_in_the_dark_may_be_as_long_as_it_likes(load):
+    world = load("dark_counts: on")
+    light_on(world)
+    world.port("shutter").switch(False, 1.0)
+    world.clock.sleep(90_000.0)
+    assert world.port("apd").counts(1.0, 90_000.0) == pytest.approx(200 * 90_000, rel=0.002)
+
+
+def test_one_reading_of_a_head_costs_well_below_a_hundred_microseconds(load):
+    world = load("laser_noise: 1 %, laser_drift: 0.5 %, pickoff_drift: 0.2 %, meter_noise: 0.5 %")
+    light_on(world)
+    costs = []
+    for number in range(500):
+        start = time.perf_counter()
+        world.port("pickoff").watts(number * 0.04, number * 0.04 + 0.03, 800)
+        costs.append(time.perf_counter() - start)
+    assert statistics.median(costs) < 100e-6
 
 
 def test_ideal_heads_read_the_power_and_only_the_sample_head_needs_the_shutter(load):
