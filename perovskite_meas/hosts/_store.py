@@ -6,8 +6,9 @@ import io
 import json
 import logging
 import sqlite3
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import xarray as xr
 from qcodes.dataset.data_set import DataSet
 from qcodes.dataset.experiment_container import Experiment
 from qcodes.dataset.measurements import DataSaver
+from qcodes.dataset.sqlite.connection import AtomicConnection
 from qcodes.station import Station
 
 from perovskite_meas.core.columns import Column
@@ -186,10 +188,18 @@ def _opened(path: Path, load: Any, what: str) -> DataSet:
         raise RecordError(f"no database at {path}")
     connection = qcd.connect(str(path))
     try:
-        return load(connection)  # type: ignore[no-any-return]
+        dataset: DataSet = load(connection)
+        weakref.finalize(dataset, _close, connection)
+        return dataset
     except (NameError, RuntimeError, ValueError, sqlite3.Error) as error:
         connection.close()
         raise RecordError(f"no {what} in {path}: {error}") from error
+
+
+def _close(connection: AtomicConnection) -> None:
+    """Close the connection of a dataset that nobody holds any more; SQLite allows it in its own thread only."""
+    with suppress(sqlite3.ProgrammingError):
+        connection.close()
 
 
 def run_facts(dataset: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import qcodes
 import qcodes.dataset as qcd
 import xarray as xr
 
@@ -70,7 +71,8 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
     Args:
         procedure: what to do.
         bench: where; from `load_bench`.
-        into: folder of the run folders, and of `runs.db` unless the bench adopted an open station.
+        into: folder of the run folders, and of `runs.db` unless the bench adopted an open station and the
+            lab has a database.
         progress: write progress to standard error; by default only on a terminal.
 
     Raises:
@@ -81,8 +83,9 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
     rehearsed = prepare(procedure, bench)
     into = Path(into)
     check_writable(into)
-    if bench.adopted:
-        return _Run(procedure, bench, into, rehearsed).go(_own_experiment(), progress)
+    own = _own_database() if bench.adopted else None
+    if own is not None:
+        return _Run(procedure, bench, into, rehearsed).go(_own_experiment(own), progress)
     with own_database((into / "runs.db").resolve()):
         experiment = qcd.load_or_create_experiment(
             type(procedure).__name__, bench.spec.sample.name or "sample", load_last_duplicate=True
@@ -90,12 +93,19 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
         return _Run(procedure, bench, into, rehearsed).go(experiment, progress)
 
 
-def _own_experiment() -> Any:
+def _own_database() -> Path | None:
+    """Return the database that the lab has chosen in QCoDeS; None where it does not exist."""
+    path = Path(str(qcodes.config["core"]["db_location"])).expanduser()
+    return path if path.is_file() else None
+
+
+def _own_experiment(database: Path) -> Any:
     """Return the lab's current experiment; make one where the database has none yet."""
-    known = qcd.experiments()
-    if known:
-        return None
-    return qcd.load_or_create_experiment("perovskite_meas", "sample")
+    connection = qcd.connect(str(database))
+    try:
+        return qcd.load_experiment(qcd.get_default_experiment_id(connection), conn=connection)
+    except ValueError:
+        return qcd.load_or_create_experiment("perovskite_meas", "sample", conn=connection)
 
 
 class _Run:
