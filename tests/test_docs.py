@@ -15,7 +15,8 @@ from perovskite_meas.bench.reading import _KEYS
 from perovskite_meas.bench.roles import Option, adapter_class
 from perovskite_meas.core.plugins import find
 from perovskite_meas.core.procedure import extra_of
-from perovskite_meas.core.sweeps import Sweep, as_sweep
+from perovskite_meas.core.sweep_text import as_sweep
+from perovskite_meas.core.sweeps import Sweep
 from perovskite_meas.core.units import to_unit, with_sigma
 from perovskite_meas.hosts.qcodes_bench import closed_bench
 from perovskite_meas.runner.plan import plan

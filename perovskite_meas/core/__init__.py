@@ -4,7 +4,8 @@ from .analysis import Analysis, Forecast, StoredResult, analysis, condition, fac
 from .clock import Clock, WallClock, wait_until
 from .columns import Column, Row, RowCheck
 from .procedure import Procedure, Rows, param
-from .sweeps import Linspace, Logspace, Sweep, Values, backwards, parse_sweep, shuffled, there_and_back
+from .sweep_text import parse_sweep
+from .sweeps import Linspace, Logspace, Sweep, Values, backwards, shuffled, there_and_back
 from .units import show, to_unit, with_sigma
 from .value import Value
 

@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from .columns import Column, Row
 from .errors import ParameterError, UsageError, did_you_mean
-from .sweeps import Sweep, as_sweep
+from .sweep_text import as_sweep
+from .sweeps import Sweep
 from .units import show, to_unit
 
 Rows = Generator[Row, None, None]

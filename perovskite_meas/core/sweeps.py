@@ -6,23 +6,20 @@ Examples:
     >>> sweep = there_and_back(Logspace("1 uW", "100 uW", 3))
     >>> str(sweep)
     "there_and_back(Logspace('1 uW', '100 uW', 3))"
-    >>> parse_sweep(str(sweep)) == sweep
-    True
     >>> list(sweep.in_unit("W"))
     [1e-06, 1e-05, 0.0001, 0.0001, 1e-05, 1e-06]
 """
 
 from __future__ import annotations
 
-import ast
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from .errors import UsageError, did_you_mean
+from .errors import UsageError
 from .units import to_unit
 
 Point = float | str
@@ -43,7 +40,7 @@ class Sweep(ABC):
 
     @abstractmethod
     def __str__(self) -> str:
-        """Return the text form; `parse_sweep` reads it back."""
+        """Return the text form; `sweep_text.parse_sweep` reads it back."""
 
     def __iter__(self) -> Iterator[float]:
         return iter(self.values())
@@ -95,12 +92,8 @@ def _bare(point: Point) -> float:
     return point
 
 
-def _text(point: Point) -> str:
-    return repr(point)
-
-
-class Linspace(Sweep):
-    """Evenly spaced points from `start` to `stop`, both included."""
+class _Span(Sweep):
+    """Points from one end to the other, both included."""
 
     __slots__ = ("num", "start", "stop")
     start: Point
@@ -109,46 +102,39 @@ class Linspace(Sweep):
 
     def __init__(self, start: Point, stop: Point, num: int) -> None:
         _freeze(self, start=_point(start), stop=_point(stop), num=_count(num, 1))
+
+    def in_unit(self, unit: str) -> Self:
+        """Return the sweep in `unit`."""
+        return type(self)(to_unit(self.start, unit), to_unit(self.stop, unit), self.num)
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({self.start!r}, {self.stop!r}, {self.num})"
+
+
+class Linspace(_Span):
+    """Evenly spaced points from `start` to `stop`, both included."""
+
+    __slots__ = ()
 
     def values(self) -> tuple[float, ...]:
         """Return the points."""
         return tuple(np.linspace(_bare(self.start), _bare(self.stop), self.num).tolist())
 
-    def in_unit(self, unit: str) -> Linspace:
-        """Return the sweep in `unit`."""
-        return Linspace(to_unit(self.start, unit), to_unit(self.stop, unit), self.num)
 
-    def __str__(self) -> str:
-        return f"Linspace({_text(self.start)}, {_text(self.stop)}, {self.num})"
-
-
-class Logspace(Sweep):
+class Logspace(_Span):
     """Points from `start` to `stop`, both included, evenly spaced in their logarithm."""
 
-    __slots__ = ("num", "start", "stop")
-    start: Point
-    stop: Point
-    num: int
+    __slots__ = ()
 
     def __init__(self, start: Point, stop: Point, num: int) -> None:
-        _freeze(self, start=_point(start), stop=_point(stop), num=_count(num, 1))
-        if all(isinstance(end, float) and end <= 0 for end in (self.start, self.stop)) or any(
-            isinstance(end, float) and end <= 0 for end in (self.start, self.stop)
-        ):
+        super().__init__(start, stop, num)
+        if any(isinstance(end, float) and end <= 0 for end in (self.start, self.stop)):
             raise UsageError(f"a logarithmic sweep needs positive ends; got {self}")
 
     def values(self) -> tuple[float, ...]:
         """Return the points."""
-        start, stop = _bare(self.start), _bare(self.stop)
-        points = np.geomspace(start, stop, self.num)
+        points = np.geomspace(_bare(self.start), _bare(self.stop), self.num)
         return tuple(float(f"{point:.12g}") for point in points)
-
-    def in_unit(self, unit: str) -> Logspace:
-        """Return the sweep in `unit`."""
-        return Logspace(to_unit(self.start, unit), to_unit(self.stop, unit), self.num)
-
-    def __str__(self) -> str:
-        return f"Logspace({_text(self.start)}, {_text(self.stop)}, {self.num})"
 
 
 class Values(Sweep):
@@ -171,7 +157,7 @@ class Values(Sweep):
         return Values(*(to_unit(point, unit) for point in self.points))
 
     def __str__(self) -> str:
-        return f"Values({', '.join(_text(point) for point in self.points)})"
+        return f"Values({', '.join(map(repr, self.points))})"
 
 
 class _Joined(Sweep):
@@ -261,74 +247,3 @@ def backwards(sweep: Sweep) -> Sweep:
 def shuffled(sweep: Sweep, seed: int = 0) -> Sweep:
     """Visit the points in a random order that `seed` fixes: drift cannot mimic the signal."""
     return _Shuffled(sweep, seed)
-
-
-_WORDS: dict[str, Any] = {
-    "Linspace": Linspace,
-    "Logspace": Logspace,
-    "Values": Values,
-    "there_and_back": there_and_back,
-    "backwards": backwards,
-    "shuffled": shuffled,
-}
-
-
-def parse_sweep(text: str) -> Sweep:
-    """Read a sweep from its text form; nothing is evaluated but sweeps, numbers and quoted quantities.
-
-    Raises:
-        UsageError: the text is no sweep.
-    """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{text!r} is not a sweep; write e.g. Logspace('1 uW', '1 mW', 24)") from error
-    built = _build(tree, text)
-    if not isinstance(built, Sweep):
-        raise UsageError(f"{text!r} is not a sweep; write e.g. Logspace('1 uW', '1 mW', 24) or Values(1, 2, 5)")
-    return built
-
-
-def _build(node: ast.expr, text: str) -> Any:
-    match node:
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _build(left, text) + _build(right, text)
-        case ast.Constant(value=(bool() | None)):
-            pass
-        case ast.Constant(value=(int() | float() | str()) as value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=(int() | float()) as value)):
-            return -value
-        case ast.List(elts=points) | ast.Tuple(elts=points):
-            return Values(*(_build(point, text) for point in points))
-        case ast.Call(func=ast.Name(id=word), args=args, keywords=keywords):
-            if word not in _WORDS:
-                raise UsageError(f"{word!r} in {text!r} is no sweep; {did_you_mean(word, _WORDS)}")
-            named = {keyword.arg: _build(keyword.value, text) for keyword in keywords if keyword.arg}
-            try:
-                return _WORDS[word](*(_build(arg, text) for arg in args), **named)
-            except TypeError as error:
-                raise UsageError(f"{text!r}: {error}") from error
-    raise UsageError(f"{text!r} is not a sweep; write e.g. Logspace('1 uW', '1 mW', 24)")
-
-
-def as_sweep(value: object, unit: str) -> Sweep:
-    """Return `value` (a sweep, its text, a number or a sequence) as a sweep in `unit`.
-
-    Raises:
-        UsageError: it cannot be read as one.
-    """
-    if isinstance(value, Sweep):
-        return value.in_unit(unit)
-    if isinstance(value, str):
-        try:
-            return parse_sweep(value).in_unit(unit)
-        except UsageError:
-            if "(" in value or "[" in value:
-                raise
-            return Values(*(to_unit(part, unit) for part in value.split(",")))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Values(value)
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return Values(*(to_unit(point, unit) for point in value))
-    raise UsageError(f"{value!r} is not a sweep; write e.g. Logspace('1 uW', '1 mW', 24)")

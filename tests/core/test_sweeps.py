@@ -5,14 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perovskite_meas.core.errors import UsageError
+from perovskite_meas.core.sweep_text import as_sweep, parse_sweep
 from perovskite_meas.core.sweeps import (
     Linspace,
     Logspace,
     Sweep,
     Values,
-    as_sweep,
     backwards,
-    parse_sweep,
     shuffled,
     there_and_back,
 )

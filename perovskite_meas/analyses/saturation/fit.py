@@ -12,7 +12,7 @@ from .model import NAMES, STEPS, Model
 from .rows import Array
 
 Prior = tuple[float, float]
-BOUNDS = {"q": (0.0, 1.0), "exponent": (0.3, 5.0), "ln_blink": (-9.0, 0.5), "ln_jitter": (-9.0, 0.0)}
+BOUNDS = {"q": (0.0, 1.0), "exponent": (0.3, 5.0), "leak": (-0.3, 3.0), "ln_blink": (-9.0, 0.5), "ln_jitter": (-9.0, 0.0)}
 CONVERGED = 3e-5
 """Gain in ln likelihood below which a fit stops: 0.008 sigma."""
 START_EXCITATIONS = np.geomspace(0.02, 60.0, 60)
@@ -135,5 +135,5 @@ def start_values(model: Model, jitter: float, q: float) -> Array:
     start = np.zeros(len(NAMES))
     start[:3] = np.log(alphas[best]), np.log(plateau[best]), q
     start[4:7] = background[0], background[1], max(float(background[2]), 0.1)
-    start[9:] = np.log(0.02), np.log(jitter), 2.0
+    start[9:12] = np.log(0.02), np.log(jitter), 2.0
     return start

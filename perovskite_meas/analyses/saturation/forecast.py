@@ -100,7 +100,7 @@ def _planned_model(planned: xr.Dataset, setup: Setup, cross_section: float, plat
     theta = np.zeros(len(NAMES))
     theta[:3] = math.log(alpha), math.log(plateau), q
     theta[5:7] = BACKGROUND_USUAL * plateau * alpha, DARK_USUAL
-    theta[9:] = math.log(NOISE_USUAL), math.log(NOISE_USUAL / 4), 2.0
+    theta[9:12] = math.log(NOISE_USUAL), math.log(NOISE_USUAL / 4), 2.0
     return model, theta
 
 

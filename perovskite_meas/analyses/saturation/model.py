@@ -15,12 +15,13 @@ from .setup import Setup
 
 NAMES = (
     "ln_alpha", "ln_brightness", "q", "zero", "linear", "square", "dark",
-    "drift", "bend", "ln_blink", "ln_jitter", "exponent",
+    "drift", "bend", "ln_blink", "ln_jitter", "exponent", "leak",
 )  # fmt: skip
 """ln_alpha: ln <N> at `Model.unit_power`; zero: in sigmas of the head's zero; linear, square: background in cps
 at unit power; drift, bend: ln brightness = -drift u - bend u (1-u) over the relative dose u; ln_blink, ln_jitter:
-ln of relative noise of the signal and of the power; exponent: of <N> ~ P^m."""
-STEPS = np.array([1e-4, 1e-4, 1e-4, 1e-2, 0.1, 0.1, 0.1, 1e-4, 1e-4, 1e-3, 1e-3, 1e-4])
+ln of relative noise of the signal and of the power; exponent: of <N> ~ P^m; leak: part of <N> that is linear in P,
+at the power where the rest is 1."""
+STEPS = np.array([1e-4, 1e-4, 1e-4, 1e-2, 0.1, 0.1, 0.1, 1e-4, 1e-4, 1e-3, 1e-3, 1e-4, 1e-4])
 """Step of the numerical derivative by each unknown."""
 BLINKING_SETS_IN = 0.1
 """<N> from which blinking noise is felt; dots hardly blink below (review, section 2.4)."""
@@ -30,7 +31,8 @@ BLINKING_SETS_IN = 0.1
 class Model:
     """The rows of a run with everything that is not fitted.
 
-    Mean counts = T m(R), R = B [A S(x)] + c1 p + c2 p^2 + d with p = P/unit_power and x = alpha p^exponent.
+    Mean counts = T m(R), R = B [A S(x)] + c1 p + c2 p^2 + d with p = P/unit_power and
+    x = alpha p^exponent + leak sqrt(alpha) p.
     """
 
     counts: Array
@@ -69,8 +71,12 @@ class Model:
 
     def excitations(self, theta: Array) -> Array:
         """Return <N> of every row; theta has shape (..., unknowns), the result (..., rows)."""
-        alpha, exponent = theta[..., 0, None], theta[..., 11, None]
-        return np.exp(np.clip(alpha + exponent * np.log(self._powers(theta)), -40, 40))
+        alpha, exponent, leak = theta[..., 0, None], theta[..., 11, None], theta[..., 12, None]
+        log_p = np.log(self._powers(theta))
+        x = np.exp(np.clip(alpha + exponent * log_p, -40, 40))
+        if theta[..., 12].any():
+            x = np.clip(x + leak * np.exp(np.clip(alpha / 2 + log_p, -40, 40)), 1e-17, None)
+        return x
 
     def brightness(self, theta: Array) -> Array:
         """Return the plateau in cps at the dose of every row, (..., rows)."""

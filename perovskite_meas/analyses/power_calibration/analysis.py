@@ -1,27 +1,25 @@
-"""Power calibration: the attenuator's curve, and the power at the sample for a reading of the pick-off head."""
+"""From readings of both heads at several angles to the calibrations of a bench."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from scipy.optimize import minimize
 
 from perovskite_meas.core.analysis import analysis, condition, fact
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.units import show
 from perovskite_meas.core.value import Value
 
+from .figure import draw
+from .fit import Array, combined, extinction_of, fit_malus, noisy_fit
+from .result import PowerCalibrationResult
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
-
-Array = npt.NDArray[np.float64]
 
 FEWEST = 6
 """Angles needed for five unknowns and their noise."""
@@ -33,55 +31,6 @@ LEAST_SPAN = 3.0
 """Largest over smallest power below which offset and ratio cannot be told apart."""
 USABLE = 5.0
 """The range begins where the power is this many sigmas of its zero."""
-
-
-@dataclass(frozen=True)
-class PowerCalibrationResult:
-    """Power at the sample against the pick-off and against the angle of the half-wave plate."""
-
-    ratio: Value | None
-    """P_sample over P_head, zeros of both heads removed; None where refused."""
-    maximum: Value
-    """Largest power at the sample, in W."""
-    angle_of_maximum: Value
-    """Angle of the half-wave plate with the largest power, in [0, 90) deg."""
-    extinction: Value
-    """Smallest over largest power of the attenuator; its sigma is mostly that of the heads' zeros."""
-    offset: Value
-    """Reading of the sample head where the pick-off head reads nothing, in W: zero_sample - ratio zero_head."""
-    pickoff_zero: Value
-    """Reading of the pick-off head without light, in W: measured where the data hold `sample_dark`, else as stated."""
-    range: tuple[float, float]
-    """Powers at the sample (W) for which the calibration holds; nothing beyond was measured."""
-    residual: float
-    """Relative rms of sample_power about the fitted line, within the range."""
-    systematics: Mapping[str, float]
-    """Relative 1-sigma of the ratio by cause."""
-    refused: str | None
-    """Why no ratio is claimed; None where one is."""
-    points: Mapping[str, Any]
-    """angle (deg), pickoff, sample (W, as read), line and malus (fitted sample reading, W)."""
-    date: str
-    """Day of the measurement, YYYY-MM-DD."""
-    notes: tuple[str, ...]
-    """Everything to know before using it."""
-
-    def calibrations(self) -> dict[str, dict[str, Any]]:
-        """Return the calibrations `attenuator` and `power_at_sample` as a bench file states them; none where refused."""
-        if self.ratio is None:
-            return {}
-        day, top = dt.date.fromisoformat(self.date), self.maximum.nominal
-        extinction = Value(max(self.extinction.nominal, 0.0), self.extinction.sigma, "1")
-        common = {"date": day, "range": [self.range[0], min(self.range[1], top)], "maximum": top}
-        return {
-            "attenuator": {
-                **common,
-                "angle_of_maximum": self.angle_of_maximum.nominal,
-                "extinction": extinction.nominal,
-                "sigma": self.maximum.relative,
-            },
-            "power_at_sample": {**common, "ratio": self.ratio, "zero": self.pickoff_zero, "extinction": extinction},
-        }
 
 
 @analysis(needs={"angle": "deg", "pickoff": "W", "sample_power": "W"})
@@ -97,9 +46,9 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
     """
     angle, pickoff, sample = _rows(data)
     notes: list[str] = []
-    line, line_cov, _ = _noisy_fit(np.column_stack([np.ones(angle.size), pickoff]), sample)
+    line, line_cov, _ = noisy_fit(np.column_stack([np.ones(angle.size), pickoff]), sample)
     offset, ratio = float(line[0]), float(line[1])
-    s_malus, p_malus = _malus(angle, sample), _malus(angle, pickoff)
+    s_malus, p_malus = fit_malus(angle, sample), fit_malus(angle, pickoff)
     zero_head = _zero(data, "power_at_sample.zero", notes)
     dark = _dark(data)
     zero_sample = dark or _zero(data, "sample_meter.zero", notes)
@@ -107,7 +56,7 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
         sigma = math.hypot(dark.sigma, math.sqrt(line_cov[0, 0])) / ratio
         zero_head = Value((dark.nominal - offset) / ratio, sigma, "W")
     meter = _meter(data, notes)
-    extinction = _combine(_extinction(s_malus, zero_sample), _extinction(p_malus, zero_head))
+    extinction = combined(extinction_of(s_malus, zero_sample), extinction_of(p_malus, zero_head))
     predicted = offset + ratio * pickoff
     power = predicted - offset
     sigma_power = math.hypot(math.sqrt(line_cov[0, 0]), ratio * zero_head.sigma)
@@ -143,23 +92,7 @@ def power_calibration(data: xr.Dataset) -> PowerCalibrationResult:
 @power_calibration.figure
 def plot(data: xr.Dataset, result: PowerCalibrationResult, figure: Figure) -> None:
     """Draw the attenuator's curve, sample against pick-off, and the residuals of the latter."""
-    from .power_figure import draw
-
     draw(result, figure)
-
-
-@dataclass(frozen=True)
-class _Malus:
-    coefficients: Array
-    top: float
-    bottom: float
-    sigma_top: float
-    sigma_bottom: float
-    angle: float
-    sigma_angle: float
-
-    def at(self, angle: Array) -> Array:
-        return _harmonics(angle) @ self.coefficients
 
 
 def _rows(data: xr.Dataset) -> tuple[Array, Array, Array]:
@@ -172,51 +105,6 @@ def _rows(data: xr.Dataset) -> tuple[Array, Array, Array]:
     if angles < FEWEST:
         raise AnalysisRefused(f"{angles} usable angles; a power calibration needs at least {FEWEST}")
     return columns[0][good], columns[1][good], columns[2][good]
-
-
-def _harmonics(angle: Array) -> Array:
-    turn = np.radians(4 * angle)
-    return np.column_stack([np.ones(angle.size), np.cos(turn), np.sin(turn)])
-
-
-def _noisy_fit(design: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Fit y = design @ c with noise (s y)^2 + f^2, s and f by maximum likelihood; return c, covariance, sigma."""
-    scale = float(np.abs(y).max())
-    pilot = np.linalg.lstsq(design, y, rcond=None)[0]
-    size = np.abs(design @ pilot)
-
-    def weighted(log_noise: Array) -> tuple[Array, Array, Array]:
-        variance = (math.exp(log_noise[0]) * size) ** 2 + (math.exp(log_noise[1]) * scale) ** 2
-        root = 1 / np.sqrt(variance)
-        best: Array = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0].astype(np.float64)
-        return best, variance, y - design @ best
-
-    def loss(log_noise: Array) -> float:
-        _, variance, rest = weighted(np.clip(log_noise, -16, 0))
-        return 0.5 * float((rest**2 / variance + np.log(variance / scale**2)).sum())
-
-    found = minimize(loss, np.log([5e-3, 1e-4]), method="Nelder-Mead", options={"xatol": 0.02, "fatol": 1e-3})
-    best, variance, _ = weighted(np.clip(found.x, -16, 0))
-    inflation = y.size / max(y.size - design.shape[1], 1)
-    covariance = np.linalg.inv((design / variance[:, None]).T @ design) * inflation
-    return best, covariance, np.sqrt(variance)
-
-
-def _malus(angle: Array, reading: Array) -> _Malus:
-    c, covariance, _ = _noisy_fit(_harmonics(angle), reading)
-    swing = math.hypot(c[1], c[2])
-    toward = np.array([c[1], c[2]]) / swing
-    up, down = np.array([1.0, *toward]), np.array([1.0, *-toward])
-    across = np.array([0.0, -toward[1], toward[0]]) / swing
-    return _Malus(
-        coefficients=c,
-        top=float(c[0] + swing),
-        bottom=float(c[0] - swing),
-        sigma_top=math.sqrt(float(up @ covariance @ up)),
-        sigma_bottom=math.sqrt(float(down @ covariance @ down)),
-        angle=math.degrees(math.atan2(c[2], c[1])) / 4 % 90,
-        sigma_angle=math.degrees(math.sqrt(float(across @ covariance @ across))) / 4,
-    )
 
 
 def _zero(data: xr.Dataset, dotted: str, notes: list[str]) -> Value:
@@ -241,17 +129,6 @@ def _meter(data: xr.Dataset, notes: list[str]) -> float:
         return condition(data, "sample_meter.calibration", "1").relative
     notes.append("sample_meter.calibration is not stated: the ratio holds for the scale of this sample head only")
     return 0.0
-
-
-def _extinction(curve: _Malus, zero: Value) -> Value:
-    top = curve.top - zero.nominal
-    sigma = math.hypot(curve.sigma_bottom, zero.sigma) / top
-    return Value((curve.bottom - zero.nominal) / top, max(sigma, 1e-12), "1")
-
-
-def _combine(one: Value, other: Value) -> Value:
-    a, b = one.sigma**-2, other.sigma**-2
-    return Value((one.nominal * a + other.nominal * b) / (a + b), (a + b) ** -0.5, "1")
 
 
 def _refusal(residual: float, limits: tuple[float, float], ratio: float, sigma: float) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .power_calibration import PowerCalibrationResult
+    from .result import PowerCalibrationResult
 
 
 def draw(result: PowerCalibrationResult, figure: Figure) -> None:
