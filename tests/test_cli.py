@@ -4,10 +4,12 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from perovskite_meas.cli import main
+from perovskite_meas.core.plugins import find
 
 QUICK = [
     "--set",
@@ -137,3 +139,56 @@ def test_every_lab_script_runs_and_is_short(
     monkeypatch.setattr(sys, "argv", [str(script)])
     runpy.run_path(str(script), run_name="__main__")
     assert "report" in capsys.readouterr().out
+
+
+def unplugged(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    next(iter(bench.libraries.values())).device("ASRL5::INSTR").faults.after(exchanges=30).unplug()
+
+
+def garbled(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    next(iter(bench.libraries.values())).device("GPIB0::23::INSTR").faults.after(exchanges=30).garble(5)
+
+
+def interrupted(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench.roles["counter"], "count", stop)
+
+
+def analysis_raises(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(data: Any) -> None:
+        raise ZeroDivisionError("no photons")
+
+    monkeypatch.setattr(find("analyses", "saturation"), "function", broken)
+
+
+@pytest.mark.parametrize(
+    ("happens", "status", "says"),
+    [
+        (unplugged, 1, "sc10"),
+        (garbled, 1, "sr400"),
+        (interrupted, 3, "aborted"),
+        (analysis_raises, 1, "no photons"),
+    ],
+)
+def test_what_goes_wrong_in_a_run_is_told_on_one_screen_with_the_right_status(
+    happens: Any, status: int, says: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from perovskite_meas.hosts import qcodes
+
+    opened = qcodes.load_bench
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        bench = opened(*arguments, **options)
+        happens(bench, monkeypatch)
+        return bench
+
+    monkeypatch.setattr(qcodes, "load_bench", load)
+    assert main(["run", "TwoPhotonSaturation", *QUICK]) == status
+    err = capsys.readouterr().err
+    lines = [line for line in err.splitlines() if not line.startswith("TwoPhotonSaturation  row")]
+    assert any(says in line for line in lines)
+    assert len(lines) < 25
+    assert "Traceback" not in err
+    assert next((here / "runs").glob("*/report.html")).is_file()

@@ -38,7 +38,7 @@ def finish(
         status: how the run ended.
         problems: added to in place.
         analyses: names of the hooks; by default those the procedure declared.
-        bench: gets the calibrations that a completed run measured.
+        bench: tells the light that each spot took, and gets the calibrations that a completed run measured.
     """
     procedure = facts["procedure"]["name"]
     data.attrs |= {
@@ -57,6 +57,8 @@ def finish(
         problems += analysed.problems
     if bench is not None and status == "completed":
         problems += keep_calibrations(folder, results, bench)
+    if bench is not None:
+        facts["light"] = bench.ledger.entries()
     facts |= {
         "status": status,
         "problems": list(problems),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from perovskite_meas.core.analysis import Forecast
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
 from .fit import information_of
-from .full import Q_WIDTH, Recipe
+from .gates import period_refusal
+from .full import Q_WIDTH, TWO_PHOTONS, Recipe
 from .model import NAMES, Model
-from .rows import ON_EMITTER, Array, series_names
+from .rows import ON_EMITTER, Array, series_names, shortcomings
 from .setup import Setup, optional
 from .systematics import calibration_parts
 
@@ -39,11 +42,16 @@ def forecast(planned: xr.Dataset) -> Forecast:
     """
     try:
         setup = Setup.of(planned)
+        names = series_names(planned)
     except AnalysisRefused as reason:
-        return Forecast(unknown=(str(reason),))
+        return Forecast(unknown=(f"the analysis would refuse: {reason}",))
+    refusals = shortcomings(names, np.asarray(planned["power_set"].values, dtype=np.float64))
+    if late := period_refusal(setup, finite_period=True):
+        refusals.append(late)
+    refused = tuple(f"the analysis would refuse: {reason}" for reason in refusals)
     cross_section = optional(planned, "sample.expect.cross_section", "GM")
     brightness = optional(planned, "sample.expect.brightness", "cps")
-    unknown = [
+    unknown = [*refused] + [
         f"sample.expect.{name}"
         for name, value in (
             ("cross_section", cross_section),
@@ -53,13 +61,15 @@ def forecast(planned: xr.Dataset) -> Forecast:
         )
         if value is None
     ]
-    if cross_section is None:
+    if not (names == "off_emitter").any():
+        unknown.append("the background: no row is planned beside the emitter")
+    if cross_section is None or not (np.isin(names, ON_EMITTER) & (planned["power_set"].values > 0)).any():
         return Forecast(unknown=tuple(unknown))
     plateau = brightness.nominal if brightness else 1.0
-    model, theta = _planned_model(planned, setup, cross_section.nominal, plateau)
+    model, theta = _planned_model(planned, names, setup, cross_section.nominal, plateau)
     x = model.excitations(theta)[model.emitter]
     lowest_highest = (float(x.min()), float(x.max()))
-    if brightness is None:
+    if brightness is None or refused:
         return Forecast(mean_excitations=lowest_highest, unknown=tuple(unknown))
     statistical = _statistical(model, theta, setup.biexciton_ratio)
     systematic = math.sqrt(sum(part**2 for part in calibration_parts(setup).values()))
@@ -71,13 +81,12 @@ def forecast(planned: xr.Dataset) -> Forecast:
     )
 
 
-def _planned_model(planned: xr.Dataset, setup: Setup, cross_section: float, plateau: float) -> tuple[Model, Array]:
-    names = series_names(planned)
+def _planned_model(
+    planned: xr.Dataset, names: npt.NDArray[np.str_], setup: Setup, cross_section: float, plateau: float
+) -> tuple[Model, Array]:
     emitter, lit = np.isin(names, ON_EMITTER), names != "dark"
     power = np.asarray(planned["power_set"].values, dtype=np.float64)
     live_time = np.asarray(planned["live_time"].values, dtype=np.float64)
-    if not (emitter & (power > 0)).any():
-        raise AnalysisRefused("the plan has no row with light on the emitter; nothing can be forecast")
     unit = float(np.exp(np.log(power[emitter]).mean()))
     own = np.where(emitter, power * live_time, 0.0)
     dose = np.cumsum(own) - own / 2
@@ -106,9 +115,10 @@ def _planned_model(planned: xr.Dataset, setup: Setup, cross_section: float, plat
 
 def _statistical(model: Model, theta: Array, q: Value | None) -> float:
     """Return the Cramer-Rao bound of ln alpha with the priors of the analysis."""
-    recipe = Recipe.of(NOISE_USUAL / 4, q, drift_seen=True)
+    model = replace(model, counts=model.moments(theta)[0])
+    recipe = Recipe.of(model, NOISE_USUAL / 4, q, drift_seen=True)
     priors = {**recipe.priors, "q": (0.0, q.sigma or 0.5 * q.nominal if q else Q_WIDTH)}
-    free = tuple(name for name in NAMES if name != "exponent")
+    free = tuple(name for name in NAMES if name not in TWO_PHOTONS)
     information = information_of(model, theta, free)
     information += np.diag([priors[name][1] ** -2 if name in priors else 1e-12 for name in free])
     return math.sqrt(float(np.linalg.inv(information)[0, 0]))

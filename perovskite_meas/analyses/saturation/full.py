@@ -13,7 +13,13 @@ from .fit import Fit, Prior, maximise, start_values
 from .model import NAMES, Model
 from .rows import Array
 
-ISOLATED = {"exponent": 2.0}
+TWO_PHOTONS = {"exponent": 2.0, "leak": 0.0}
+"""What is held unless a fit is to tell it."""
+LEAK_FEARED = 0.01
+"""1-sigma of the part of <N> that filters and a wrong zero of the head may make linear, at <N> = 1."""
+BACKGROUND_FEARED = 0.03
+"""1-sigma of a background that was not measured, in plateaus at <N> = 1; P and P^2 each."""
+NO_LIGHT = {"ln_brightness": -30.0, "drift": 0.0, "bend": 0.0, **TWO_PHOTONS}
 Q_WIDTH = 0.15
 """Width of the half-Gaussian prior for a q that is not stated: dots of this family have 0.02 to 0.3. A flat
 prior on 0..1 would let unphysical biexciton ratios near 1 double the cross-section, for the data alone hardly tell."""
@@ -29,9 +35,13 @@ class Recipe:
     q_known: bool
 
     @classmethod
-    def of(cls, jitter: float, q: Value | None, *, drift_seen: bool) -> Recipe:
-        """Return the priors; `drift_seen` tells whether down or reference rows can show a drift."""
-        priors = {
+    def of(cls, model: Model, jitter: float, q: Value | None, *, drift_seen: bool) -> Recipe:
+        """Return the priors; `drift_seen` tells whether down or reference rows can show a drift.
+
+        A background that was not measured beside the emitter is kept near 0 by a prior.
+        """
+        priors: dict[str, Prior] = {
+            "leak": (0.0, LEAK_FEARED),
             "zero": (0.0, 1.0),
             "drift": (0.0, 1.0 if drift_seen else 0.1),
             "bend": (0.0, 0.02),
@@ -42,27 +52,56 @@ class Recipe:
             "dark": (0.0, 1e6),
         }
         priors["q"] = (0.0, Q_WIDTH) if q is None else (q.nominal, q.sigma)
-        return cls(priors, q is not None)
+        recipe = cls(priors, q is not None)
+        if not model.background_seen:
+            ln_alpha, ln_brightness = recipe.start(model)[:2]
+            plateau = float(np.exp(ln_brightness))
+            priors["linear"] = (0.0, BACKGROUND_FEARED * plateau * float(np.exp(ln_alpha / 2)))
+            priors["square"] = (0.0, BACKGROUND_FEARED * plateau * float(np.exp(ln_alpha)))
+        return recipe
+
+    def start(self, model: Model) -> Array:
+        """Return where a first fit starts."""
+        q = self.priors["q"][0] if self.q_known else 0.1
+        return start_values(model, float(np.exp(self.priors["ln_jitter"][0])), q)
 
 
 def full_fit(model: Model, recipe: Recipe, start: Array | None = None, **fixed: float) -> Fit:
-    """Return the fit with exponent 2 (or as fixed); where q is not stated, the mean over it.
+    """Return the fit with exponent 2 and no leak (or as fixed); where q is not stated, the mean over it.
 
     The noise is fitted too, which makes sigmas too small by sqrt(1 - p/n): undone here.
     """
-    held: dict[str, float] = {**ISOLATED, **fixed}
+    held: dict[str, float] = {**TWO_PHOTONS, **fixed}
     return _fit(model, recipe, start, held)
 
 
 def slope_fit(model: Model, recipe: Recipe, start: Array) -> Fit:
     """Return the fit with a free exponent."""
-    return _fit(model, recipe, start, {})
+    return _fit(model, recipe, start, {"leak": 0.0})
+
+
+def leak_fit(model: Model, recipe: Recipe, start: Array, q: float) -> Fit:
+    """Return the fit at this q in which part of <N> may be linear in the power."""
+    return _fit(model, recipe, start, {"exponent": 2.0, "q": q})
+
+
+def light_seen(model: Model, recipe: Recipe, best: Fit) -> float:
+    """Return 2 ln of the likelihood ratio of `best` against background and dark counts alone.
+
+    Without rows beside the emitter any background linear and quadratic in the power is allowed.
+    """
+    wide = {**recipe.priors, "linear": (0.0, 1e9), "square": (0.0, 1e9)}
+    fixed = {**NO_LIGHT, "ln_alpha": best.value("ln_alpha"), "q": best.value("q")}
+    start = best.theta.copy()
+    rate = model.counts / model.live_time
+    start[4:7] = 0.0, 0.0, max(float(rate[~model.lit].mean()), 0.1)
+    dark = maximise(model, start, wide if not model.background_seen else recipe.priors, fixed)
+    return 2 * (dark.loss - best.loss)
 
 
 def _fit(model: Model, recipe: Recipe, start: Array | None, held: Mapping[str, float]) -> Fit:
     if start is None:
-        q = recipe.priors["q"][0] if recipe.q_known else 0.1
-        start = start_values(model, float(np.exp(recipe.priors["ln_jitter"][0])), q)
+        start = recipe.start(model)
     first = maximise(model, start, recipe.priors, held)
     if not recipe.q_known and "q" not in held:
         first = _average_over_q(model, recipe, first, held)

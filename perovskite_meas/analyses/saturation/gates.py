@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from perovskite_meas.core.units import show
 from perovskite_meas.core.value import Value
 
+from .full import BACKGROUND_FEARED
 from .setup import Setup
-from .systematics import Systematics
+from .systematics import Systematics, leak_is_seen
 
 LIFETIMES_NEEDED = 5.0
 """Periods shorter than this many lifetimes need the finite-period form."""
@@ -20,6 +21,11 @@ PER_PULSE = 0.05
 DEAD_TIME_SMALL = 0.03
 LOWEST_EXCITATION = 0.3
 HIGHEST_EXCITATION = 1.0
+LIGHT_NEEDED = 25.0
+"""2 ln of the likelihood ratio (5 sigma squared) by which the emitter must stand out of the background."""
+WORST_SIGMA = 1.0
+"""Statistical relative sigma above which no number is claimed."""
+Q_STRAIN = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,10 @@ class Facts:
     """Largest |residual| in sigma, and its row."""
     misfit: float
     """Largest |mean residual| in sigma over neighbouring powers."""
+    background_seen: bool
+    """Whether there are rows beside the emitter."""
+    q_strain: float
+    """Biexciton ratio as fitted minus as stated, in sigmas of the stated one; 0 where none is stated."""
 
 
 def period_refusal(setup: Setup, *, finite_period: bool) -> str | None:
@@ -71,6 +81,16 @@ def slope_refusal(slope: Value) -> str | None:
     )
 
 
+def sigma_refusal(relative: float) -> str | None:
+    """Return why the number says nothing, or None."""
+    if relative <= WORST_SIGMA:
+        return None
+    return (
+        f"the statistical sigma of sigma2 is {relative:.0%}: these rows do not determine it; "
+        "count longer, or reach saturation"
+    )
+
+
 def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
     """Return the warnings that belong beside the number."""
     low, high = facts.mean_excitations
@@ -92,11 +112,14 @@ def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
         notes.append(
             f"noise of a 1 s point beyond photon statistics is {facts.blink.nominal:.1%}: strong blinking or a misfit"
         )
-    if "one_photon" in found.model and slope_refusal(facts.slope) is None:
+    if leak_is_seen(facts.slope.nominal, facts.slope.sigma) and slope_refusal(facts.slope) is None:
         notes.append(
-            f"the exponent is {facts.slope}, more than 3 sigma from 2: a small one-photon leak or a wrong zero of "
-            "the power head, booked as one_photon"
+            f"the exponent is {facts.slope}, more than 3 sigma below 2: a small one-photon leak or a wrong zero of "
+            f"the power head; sigma2 is corrected for {found.leak} of <N> growing linearly (at <N> = 1), half of "
+            "that booked as one_photon"
         )
+    elif facts.slope.nominal > 2 + 3 * facts.slope.sigma:
+        notes.append(f"the exponent is {facts.slope}, more than 3 sigma above 2: the curve or the zero of the head")
     if facts.worst[0] > 5:
         notes.append(f"row {facts.worst[1]} lies {facts.worst[0]:.1f} sigma from the model; look at it")
     if facts.misfit > 4:
@@ -109,6 +132,16 @@ def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
     if setup.biexciton_ratio is None:
         notes.append(
             "the biexciton ratio is not stated: averaged over 0 to about 0.3; a pulsed g2(0) would sharpen sigma2"
+        )
+    if abs(facts.q_strain) > Q_STRAIN:
+        notes.append(
+            f"the data pull the biexciton ratio {facts.q_strain:+.1f} sigma from the stated {setup.biexciton_ratio}: "
+            "that, or the ladder law, is wrong"
+        )
+    if not facts.background_seen:
+        notes.append(
+            "nothing was counted beside the emitter: the background is fitted from the emitter's own rows, "
+            f"taken as below about {BACKGROUND_FEARED:.0%} of the plateau at <N> = 1; a larger one biases sigma2"
         )
     if setup.lifetime is None:
         notes.append(

@@ -69,6 +69,11 @@ class Model:
             lit=self.lit[keep],
         )
 
+    @property
+    def background_seen(self) -> bool:
+        """Whether there is light beside the emitter."""
+        return bool((self.lit & ~self.emitter).any())
+
     def excitations(self, theta: Array) -> Array:
         """Return <N> of every row; theta has shape (..., unknowns), the result (..., rows)."""
         alpha, exponent, leak = theta[..., 0, None], theta[..., 11, None], theta[..., 12, None]

@@ -109,22 +109,25 @@ def read_rows(data: xr.Dataset) -> Rows:
         dose=column["dose"][good],
         dropped=int((~good).sum()),
     )
-    _check(rows)
+    if missing := shortcomings(rows.series, rows.power_set):
+        raise AnalysisRefused("; ".join(missing))
     return rows
 
 
-def _check(rows: Rows) -> None:
-    if not rows.emitter.any():
-        raise AnalysisRefused("no row has light on the emitter (series up, down, reference or return)")
-    for name, why in (
-        ("up", "the sweep itself"),
-        ("off_emitter", "without it the background is unknown"),
-        ("dark", "without it dark counts and the zero of the power head are unknown"),
-    ):
-        if not rows.of(name).any():
-            raise AnalysisRefused(f"the series {name!r} is missing: {why}; repeat the run with it")
-    powers = np.unique(np.round(np.log(np.clip(rows.power_set[rows.of("up", "down")], 1e-15, None)), 3))
-    if powers.size < FEWEST_POWERS:
-        raise AnalysisRefused(
+def shortcomings(series: npt.NDArray[np.str_], power_set: Array) -> list[str]:
+    """Return why rows of these series and commanded powers (W) support no fit; empty where they may."""
+    if not np.isin(series, ON_EMITTER).any():
+        return ["no row has light on the emitter (series up, down, reference or return)"]
+    found = []
+    sweep = np.isin(series, ("up", "down"))
+    if not sweep.any():
+        found.append("the series 'up' is missing: the sweep itself; repeat the run with it")
+    if not (series == "dark").any():
+        why = "without it dark counts and the zero of the power head are unknown"
+        found.append(f"the series 'dark' is missing: {why}; repeat the run with it")
+    powers = np.unique(np.round(np.log(np.clip(power_set[sweep], 1e-15, None)), 3))
+    if sweep.any() and powers.size < FEWEST_POWERS:
+        found.append(
             f"only {powers.size} different powers on the emitter; a saturation curve needs at least {FEWEST_POWERS}"
         )
+    return found

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from perovskite_meas.core.value import Value
+
 from .fit import Fit
-from .full import Recipe, full_fit
+from .full import Recipe, full_fit, leak_fit
 from .ladder import LAWS
 from .model import Model
 from .setup import Setup
@@ -23,6 +25,10 @@ ENERGY_SPREAD_UNKNOWN = 0.03
 """Pulse-energy spread booked where none is stated; <F^2> = F^2 (1 + s^2)."""
 ENERGY_SPREAD_TRUST = 0.25
 """Relative 1-sigma of a stated pulse-energy spread."""
+CENTRAL_WEIGHT = 3.0
+"""How many times likelier the central ladder law is beforehand than each of the others."""
+LEAK_TRUST = 0.5
+"""Relative 1-sigma of the correction for a leak: a wrong zero of the head looks alike, three photons do not."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,12 @@ class Systematics:
     """The ladder law that the data like best."""
     preference: float
     """Chi-squared by which it beats the central law."""
+    shift: float
+    """Correction of ln alpha: mean over the ladder laws, and a leak where it is seen."""
+    leak: Value
+    """Part of <N> that is linear in the power, at <N> = 1."""
+    with_leak: float
+    """ln alpha of the fit that allows a leak."""
 
     @property
     def all(self) -> dict[str, float]:
@@ -66,7 +78,8 @@ def calibration_parts(setup: Setup) -> dict[str, float]:
 def systematics(model: Model, recipe: Recipe, best: Fit, slope: Fit, setup: Setup) -> Systematics:
     """Refit with each assumption changed and return how far alpha moves; `slope` has a free exponent."""
     q = best.value("q")
-    central = full_fit(model, recipe, best.theta, q=q).value("ln_alpha")
+    held = full_fit(model, recipe, best.theta, q=q)
+    central = held.value("ln_alpha")
 
     def moved(changed: Model) -> float:
         # q is held: these effects are small and do not depend on it.
@@ -76,33 +89,46 @@ def systematics(model: Model, recipe: Recipe, best: Fit, slope: Fit, setup: Setu
     parts["dead_time"] = abs(moved(replace(model, dead_time=model.dead_time + _dead_time_sigma(setup))))
     more = setup.energy_spread * (1 + ENERGY_SPREAD_TRUST) or ENERGY_SPREAD_UNKNOWN
     parts["pulse_energy"] = abs(moved(replace(model, energy_spread=more)))
-    ladder, favoured, preference = _ladder(model, recipe, best)
-    parts["ladder_law"] = ladder
+    shift, parts["ladder_law"], favoured, preference = _ladder(model, recipe, best)
     if setup.lifetime is not None and setup.survival > 1e-6:
         spread = setup.lifetime.sigma or LIFETIME_TRUST * setup.lifetime.nominal
         longer = math.exp(-setup.period / (setup.lifetime.nominal + spread))
         parts["lifetime"] = abs(moved(replace(model, survival=longer)))
-    parts |= _one_photon(best, slope)
-    return Systematics(calibration_parts(setup), parts, favoured, preference)
+    leaky = leak_fit(model, recipe, held.theta, q)
+    leak = leaky.value("ln_alpha") - held.value("ln_alpha")
+    if leak_is_seen(slope.value("exponent"), slope.sigma("exponent")):
+        shift += leak
+        parts["one_photon"] = LEAK_TRUST * abs(leak)
+    else:
+        hidden = leaky.sigma("ln_alpha") ** 2 - held.sigma("ln_alpha") ** 2
+        parts["one_photon"] = max(abs(leak), math.sqrt(max(hidden, 0.0)))
+    return Systematics(
+        calibration_parts(setup),
+        parts,
+        favoured,
+        preference,
+        shift,
+        Value(leaky.value("leak"), leaky.sigma("leak"), "1"),
+        leaky.value("ln_alpha"),
+    )
 
 
-def _ladder(model: Model, recipe: Recipe, best: Fit) -> tuple[float, str, float]:
-    """Return the rms move of ln alpha over the laws, each weighted by its likelihood; the best law; its gain."""
+def leak_is_seen(exponent: float, sigma: float) -> bool:
+    """Tell whether the exponent lies more than 3 sigma below 2."""
+    return exponent < 2 - 3 * sigma
+
+
+def _ladder(model: Model, recipe: Recipe, best: Fit) -> tuple[float, float, str, float]:
+    """Return mean and rms of the move of ln alpha over the laws, weighted by likelihood; the best law; its gain."""
     fits = {law: best if law == "central" else full_fit(replace(model, law=law), recipe, best.theta) for law in LAWS}
     lowest = min(fit.loss for fit in fits.values())
-    weight = np.array([math.exp(lowest - fit.loss) for fit in fits.values()])
+    prior = np.array([CENTRAL_WEIGHT if law == "central" else 1.0 for law in fits])
+    weight = prior * np.array([math.exp(lowest - fit.loss) for fit in fits.values()])
+    weight /= weight.sum()
     move = np.array([fit.value("ln_alpha") - best.value("ln_alpha") for fit in fits.values()])
     favoured = min(fits, key=lambda law: fits[law].loss)
-    rms = math.sqrt(float((weight * move**2).sum() / weight.sum()))
-    return rms, favoured, 2 * (best.loss - lowest)
-
-
-def _one_photon(best: Fit, slope: Fit) -> dict[str, float]:
-    """Return how far alpha at <N> = 1 moves with the exponent, where that is 3 sigma from 2: a small leak."""
-    m = slope.value("exponent")
-    if abs(m - 2) <= 3 * slope.sigma("exponent"):
-        return {}
-    return {"one_photon": abs(slope.value("ln_alpha") * 2 / m - best.value("ln_alpha"))}
+    mean = float(weight @ move)
+    return mean, math.sqrt(float(weight @ (move - mean) ** 2)), favoured, 2 * (best.loss - lowest)
 
 
 def _dead_time_sigma(setup: Setup) -> float:
