@@ -173,7 +173,12 @@ def analysis_raises(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_goes_wrong_in_a_run_is_told_on_one_screen_with_the_right_status(
-    happens: Any, status: int, says: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    happens: Any,
+    status: int,
+    says: str,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from perovskite_meas.hosts import qcodes
 

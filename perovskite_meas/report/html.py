@@ -15,7 +15,6 @@ import xarray as xr
 
 from perovskite_meas.core.value import Value
 
-
 _MOST_WORDS = 12
 """Longer lists are data, not text, and stay out of the tables."""
 
@@ -127,7 +126,9 @@ def _raw(data: xr.Dataset) -> str:
         axis = figure.add_axes((0.16, (0.45 + 0.8 * (len(shown) - 1 - place)) / height, 0.82, 0.68 / height))
         axis.plot(np.arange(data.sizes["row"]), data[name].values, ".-", lw=0.6, ms=3, color="#0b5394")
         unit = data[name].attrs.get("units", "1")
-        axis.set_ylabel(str(name) if unit == "1" else f"{name}\n({unit})", fontsize=7, rotation=0, ha="right", va="center")
+        axis.set_ylabel(
+            str(name) if unit == "1" else f"{name}\n({unit})", fontsize=7, rotation=0, ha="right", va="center"
+        )
         axis.yaxis.set_major_locator(MaxNLocator(3))
         axis.tick_params(labelsize=7, labelbottom=place == len(shown) - 1)
         if place == len(shown) - 1:
