@@ -99,7 +99,8 @@ def tell(record: Any) -> int:
                 print(f"  {field:<20}{value}")
     for problem in record.problems:
         print(f"problem: {problem}", file=sys.stderr)
-    print(f"run {record.run_id}: {record.status}, {record.data.sizes.get('row', 0)} rows")
+    which = record.procedure if record.run_id is None else f"run {record.run_id}"
+    print(f"{which}: {record.status}, {record.data.sizes.get('row', 0)} rows")
     print(f"report: {record.report}")
     return FAILED if record.problems else DONE
 

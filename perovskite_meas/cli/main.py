@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from perovskite_meas.core.errors import PerovskiteMeasError, UsageError
 
@@ -57,11 +60,23 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `pmeas` and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A result with a plus-minus sign must not fail on a terminal that has none.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     options = parser().parse_args(arguments)
     from . import commands
 
+    # QCoDeS logs a traceback of its own for what is told below on one screen.
+    log = logging.getLogger("qcodes")
+    level = log.level
+    if not options.debug:
+        log.setLevel(logging.CRITICAL)
     try:
-        return int(getattr(commands, options.verb)(options))
+        status = int(getattr(commands, options.verb)(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt as stop:
         _tell_record(stop)
         print("aborted", file=sys.stderr)
@@ -70,7 +85,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, options.debug)
     # The last line of defence: a lab wants one screen, not a traceback, and the right exit status.
     except Exception as error:
-        return _failed(error, options.debug)
+        return FAILED if _reader_left(error) else _failed(error, options.debug)
+    finally:
+        log.setLevel(level)
+
+
+def _reader_left(error: Exception) -> bool:
+    """Return whether nobody reads standard output any more (`pmeas list | head -1`)."""
+    if not isinstance(error, BrokenPipeError) or hasattr(error, "record"):
+        return False
+    # Python flushes once more at its end; there it would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _failed(error: Exception, debug: bool) -> int:

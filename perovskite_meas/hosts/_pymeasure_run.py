@@ -138,7 +138,12 @@ class HostedRun:
         assert self.folder is not None  # noqa: S101 - close asks only with a folder
         rows = [] if self._sink is None else self._sink.rows
         data = rows_to_xarray(rows, self._procedure.columns)
-        return finish(self.folder, data, self._facts, status, self._problems, bench=self._bench)
+        try:
+            return finish(self.folder, data, self._facts, status, self._problems, bench=self._bench)
+        except KeyboardInterrupt as stop:
+            if not isinstance(record := getattr(stop, "record", None), Record):
+                raise
+            return record
 
     def _verify(self) -> None:
         if self._sink is None or self._results is None or not self._sink.watched:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from qcodes.instrument import Instrument, InstrumentBase
 from qcodes.parameters import ParameterBase
 from qcodes.station import Station
+from ruamel.yaml import YAML
 
 from perovskite_meas.core.errors import BenchError, InstrumentError, UsageError, did_you_mean
 
@@ -103,14 +104,32 @@ def read_station(path: Path) -> Station:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
+            _refuse_other_shapes(path)
             station = Station(config_file=str(path), default=False)
+        except BenchError:
+            raise
         # The YAML library, the schema and QCoDeS each raise kinds of their own here.
         except Exception as error:
-            raise BenchError(f"{path} is no QCoDeS station file:", [str(error).splitlines()[0]]) from error
+            raise BenchError(f"{path} is no QCoDeS station file:", [_first_line(error)]) from error
     complaints = [str(item.message).splitlines()[0] for item in caught if "config" in str(item.message).lower()]
     if complaints:
         raise BenchError(f"{path} is not a valid QCoDeS station file:", complaints)
     return station
+
+
+def _refuse_other_shapes(path: Path) -> None:
+    """Refuse what QCoDeS itself falls over without saying why: no mapping of instruments."""
+    loaded = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    entries = loaded.get("instruments") if isinstance(loaded, dict) else None
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise BenchError(
+            f"{path} is no QCoDeS station file:",
+            ["it must hold 'instruments:' with one 'name: {type: ..., address: ...}' for each instrument"],
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def open_instruments(station: Station, path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import qcodes
 import qcodes.dataset as qcd
 import xarray as xr
 from qcodes.dataset.data_set import DataSet
@@ -23,6 +24,8 @@ from qcodes.station import Station
 
 from perovskite_meas.core.columns import Column
 from perovskite_meas.core.errors import PerovskiteMeasError, RecordError
+
+from ._patience import patiently, reason
 
 RUN_TAG = "perovskite_meas_run"
 ANALYSIS_TAG = "perovskite_meas_analysis"
@@ -59,15 +62,23 @@ def _index(column: Column) -> str:
 @contextmanager
 def quiet_run(made: qcd.Measurement) -> Iterator[DataSaver]:
     """Enter a QCoDeS run without its line on standard output."""
-    runner = made.run()
-    with redirect_stdout(io.StringIO()):
-        saver = runner.__enter__()
+    runner, saver = patiently(_place(made), lambda: _entered(made))
     try:
         yield saver
     except BaseException as error:
         runner.__exit__(type(error), error, error.__traceback__)
         raise
     runner.__exit__(None, None, None)
+
+
+def _entered(made: qcd.Measurement) -> tuple[Any, DataSaver]:
+    runner = made.run()
+    with redirect_stdout(io.StringIO()):
+        return runner, runner.__enter__()
+
+
+def _place(made: qcd.Measurement) -> Path:
+    return Path(str(qcodes.config["core"]["db_location"] if made.experiment is None else made.experiment.path_to_db))
 
 
 class DatasetSink:
@@ -158,10 +169,18 @@ def columns_of(stored: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool, dic
 
 @contextmanager
 def own_database(path: Path) -> Iterator[None]:
-    """Use the database at `path` for the block and leave QCoDeS's own choice as it was."""
+    """Use the database at `path` for the block and leave QCoDeS's own choice as it was.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
     with ExitStack() as stack:
-        with redirect_stdout(io.StringIO()):
-            stack.enter_context(qcd.initialised_database_at(path))
+
+        def begin() -> None:
+            with redirect_stdout(io.StringIO()):
+                stack.enter_context(qcd.initialised_database_at(path))
+
+        patiently(path, begin)
         yield
 
 
@@ -186,14 +205,17 @@ def open_by_id(run_id: int, path: Path) -> DataSet:
 def _opened(path: Path, load: Any, what: str) -> DataSet:
     if not path.is_file():
         raise RecordError(f"no database at {path}")
-    connection = qcd.connect(str(path))
+    try:
+        connection = qcd.connect(str(path))
+    except (RuntimeError, sqlite3.Error) as error:
+        raise RecordError(f"cannot open the database {path}: {reason(error)}") from error
     try:
         dataset: DataSet = load(connection)
         weakref.finalize(dataset, _close, connection)
         return dataset
     except (NameError, RuntimeError, ValueError, sqlite3.Error) as error:
         connection.close()
-        raise RecordError(f"no {what} in {path}: {error}") from error
+        raise RecordError(f"no {what} in {path}: {reason(error)}") from error
 
 
 def _close(connection: AtomicConnection) -> None:

@@ -19,11 +19,13 @@ from perovskite_meas.core.procedure import Procedure
 from perovskite_meas.runner.drive import drive
 from perovskite_meas.runner.finish import finish
 from perovskite_meas.runner.folder import PROVENANCE, check_writable, make_folder, write_json
+from perovskite_meas.runner.interrupt import Requests, Terminated
 from perovskite_meas.runner.plan import Plan, plan
 from perovskite_meas.runner.progress import Progress
 from perovskite_meas.runner.provenance import provenance
 from perovskite_meas.runner.record import Record
 
+from ._patience import patiently
 from ._store import (
     ANALYSIS_TAG,
     RUN_TAG,
@@ -77,6 +79,7 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
 
     Raises:
         BenchError, PlanRefusedError: refused before any light.
+        UsageError: likewise; the folder or the database cannot be written.
         Exception: whatever stopped the run, after the safe state, with `error.record` set.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, likewise.
     """
@@ -85,11 +88,11 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
     check_writable(into)
     own = _own_database() if bench.adopted else None
     if own is not None:
-        return _Run(procedure, bench, into, rehearsed).go(_own_experiment(own), progress)
-    with own_database((into / "runs.db").resolve()):
-        experiment = qcd.load_or_create_experiment(
-            type(procedure).__name__, bench.spec.sample.name or "sample", load_last_duplicate=True
-        )
+        return _Run(procedure, bench, into, rehearsed).go(patiently(own, lambda: _own_experiment(own)), progress)
+    database = (into / "runs.db").resolve()
+    with own_database(database):
+        name, sample = type(procedure).__name__, bench.spec.sample.name or "sample"
+        experiment = patiently(database, lambda: qcd.load_or_create_experiment(name, sample, load_last_duplicate=True))
         return _Run(procedure, bench, into, rehearsed).go(experiment, progress)
 
 
@@ -121,9 +124,14 @@ class _Run:
         self.columns = columns_of(self.facts["columns"])
 
     def go(self, experiment: Any, progress: bool | None) -> Record:
+        with Requests() as requests:
+            requests.stops = True
+            return self._go(experiment, progress, requests)
+
+    def _go(self, experiment: Any, progress: bool | None, requests: Requests) -> Record:
         name = type(self.procedure).__name__
         made = measurement(name, self.procedure.columns, experiment, self.bench.station)
-        shown = sys.stderr.isatty() if progress is None else progress
+        shown = sys.stderr is not None and sys.stderr.isatty() if progress is None else progress
         watcher = Progress(self.plan, sys.stderr) if shown else None
         failure: BaseException | None = None
         dataset: Any = None
@@ -147,9 +155,14 @@ class _Run:
                 failure = error
             elif error is not failure:
                 self.problems.append(f"closing the run: {type(error).__name__}: {error}")
+        finally:
+            requests.stops = False
         if watcher is not None:
             watcher.close()
-        record = self._finish(folder, dataset, sink, failure)
+        record, stopped = self._finish(folder, dataset, sink, failure)
+        failure = failure or stopped
+        if failure is None and requests.heard:
+            failure = Terminated(f"{requests.heard[0]} came while the run was stored")
         if failure is not None:
             failure.record = record  # type: ignore[attr-defined]
             raise failure
@@ -164,23 +177,30 @@ class _Run:
             "folder": str(folder.resolve()),
         }
         write_json(folder / PROVENANCE, self.facts)
-        dataset.add_metadata(RUN_TAG, json.dumps(self.facts, default=str))
+        text = json.dumps(self.facts, default=str)
+        patiently(Path(dataset.path_to_db), lambda: dataset.add_metadata(RUN_TAG, text))
         return folder
 
-    def _finish(self, folder: Path, dataset: Any, sink: DatasetSink, failure: BaseException | None) -> Record:
+    def _finish(
+        self, folder: Path, dataset: Any, sink: DatasetSink, failure: BaseException | None
+    ) -> tuple[Record, KeyboardInterrupt | None]:
         status = "completed"
         if failure is not None:
             status = "aborted" if isinstance(failure, KeyboardInterrupt) else "failed"
             self.facts["error"] = f"{type(failure).__name__}: {failure}"
         data = self._data(dataset, sink)
         guid, database = dataset.guid, Path(dataset.path_to_db)
-        record = finish(folder, data, self.facts, status, self.problems, bench=self.bench)
+        stopped: KeyboardInterrupt | None = None
+        try:
+            record = finish(folder, data, self.facts, status, self.problems, bench=self.bench)
+        except KeyboardInterrupt as stop:
+            record, stopped = stop.record, stop  # type: ignore[attr-defined]
         if record.results:
             self._tag(dataset, {name: _summary(result) for name, result in record.results.items()})
         record.run_id, record.guid = dataset.run_id, guid
         record.open_dataset = lambda: open_by_guid(guid, database)
         dataset.conn.close()
-        return record
+        return record, stopped
 
     def _data(self, dataset: Any, sink: DatasetSink) -> xr.Dataset:
         """Return the rows as stored; from memory where the database did not take them all."""

@@ -13,6 +13,7 @@ from perovskite_meas.report import write_report
 
 from .folder import DATA, PROVENANCE, write_data, write_json
 from .hooks import analyse, stored_results
+from .interrupt import Requests, Terminated
 from .keep import keep_calibrations
 from .record import Record
 
@@ -39,7 +40,31 @@ def finish(
         problems: added to in place.
         analyses: names of the hooks; by default those the procedure declared.
         bench: tells the light that each spot took, and gets the calibrations that a completed run measured.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; the analyses stop at once, all else is done first, and
+            `error.record` is set.
     """
+    with Requests() as requests:
+        record, stopped = _finish(folder, data, facts, status, problems, analyses, bench, requests)
+    if stopped is None and requests.heard:
+        stopped = Terminated(f"{requests.heard[0]} came while the run was stored")
+    if stopped is not None:
+        stopped.record = record  # type: ignore[attr-defined]
+        raise stopped
+    return record
+
+
+def _finish(
+    folder: Path,
+    data: xr.Dataset,
+    facts: dict[str, Any],
+    status: str,
+    problems: list[str],
+    analyses: Iterable[str] | None,
+    bench: Bench | None,
+    requests: Requests,
+) -> tuple[Record, KeyboardInterrupt | None]:
     procedure = facts["procedure"]["name"]
     data.attrs |= {
         "procedure": procedure,
@@ -49,20 +74,30 @@ def finish(
         "started": facts.get("started", ""),
     }
     _try(problems, "data.nc", lambda: write_data(folder / DATA, data))
+    facts |= {"status": status, "problems": list(problems), "rows": int(data.sizes.get("row", 0))}
+    # Already here: an analysis may take long, or take the whole process with it.
+    _try([], PROVENANCE, lambda: write_json(folder / PROVENANCE, facts))
     names = facts.get("analyses", ()) if analyses is None else analyses
     results: dict[str, Any] = {}
-    if data.sizes.get("row", 0):
-        analysed = analyse(folder, data, names)
-        results = dict(analysed.results)
-        problems += analysed.problems
+    stopped: KeyboardInterrupt | None = None
+    if data.sizes.get("row", 0) and not requests.heard:
+        try:
+            requests.stops = True
+            analysed = analyse(folder, data, names)
+            requests.stops = False
+            results = dict(analysed.results)
+            problems += analysed.problems
+        except KeyboardInterrupt as stop:
+            stopped = stop
+            problems.append(f"the analyses were stopped; `pmeas analyze` makes up for it: {folder}")
+        finally:
+            requests.stops = False
     if bench is not None and status == "completed":
         problems += keep_calibrations(folder, results, bench)
     if bench is not None:
         facts["light"] = bench.ledger.entries()
     facts |= {
-        "status": status,
         "problems": list(problems),
-        "rows": int(data.sizes.get("row", 0)),
         "finished": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     _try(problems, PROVENANCE, lambda: write_json(folder / PROVENANCE, facts))
@@ -80,7 +115,7 @@ def finish(
         )
 
     _try(problems, "report.html", report)
-    return Record(
+    record = Record(
         procedure=procedure,
         status=status,
         folder=folder,
@@ -89,6 +124,7 @@ def finish(
         problems=tuple(problems),
         provenance=facts,
     )
+    return record, stopped
 
 
 def _try(problems: list[str], what: str, write: Any) -> None:

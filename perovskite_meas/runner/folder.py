@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,14 +88,24 @@ def _plain(item: Any) -> Any:
 
 
 _NESTED = ("units", "conditions", "parameters")
+_HEADERS = 300_000
+"""Bytes that names, attributes and HDF5's own pages may take besides the numbers."""
 
 
 def write_data(path: Path, data: xr.Dataset) -> None:
-    """Write the dataset as netCDF; nested attributes become JSON text."""
+    """Write the dataset as netCDF; nested attributes become JSON text.
+
+    Raises:
+        OSError: it cannot be written, or there is too little room.
+    """
     flat = data.copy()
     flat.attrs = {
         name: json.dumps(value, default=_plain) if name in _NESTED else value for name, value in data.attrs.items()
     }
+    # HDF5 takes the whole process with it where the disk fills up beneath it.
+    needed = 2 * flat.nbytes + _HEADERS
+    if (free := shutil.disk_usage(path.parent).free) < needed:
+        raise OSError(errno.ENOSPC, f"{free} bytes are free where {needed} are needed; make room", str(path))
     partial = path.with_name(path.name + ".partial")
     flat.to_netcdf(partial, engine="h5netcdf")
     os.replace(partial, path)

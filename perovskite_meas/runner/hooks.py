@@ -42,12 +42,18 @@ def analyse(folder: Path, data: xr.Dataset, names: Iterable[str]) -> Analysed:
             if refused:
                 problems.append(f"analysis {name!r} refused: {refused}")
         # Anyone's analysis runs here, after the data are safe on disk: whatever it raises is reported.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             problems.append(f"analysis {name!r} failed: {type(error).__name__}: {error}")
-            log = folder / "analysis" / f"{name}.error.txt"
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(traceback.format_exc(), encoding="utf-8")
+            _keep_traceback(folder / "analysis" / f"{name}.error.txt", problems)
     return Analysed(results, tuple(problems))
+
+
+def _keep_traceback(path: Path, problems: list[str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        problems.append(f"{path.name} could not be written: {error}")
 
 
 def _draw(path: Path, hook: Analysis[Any], data: xr.Dataset, result: Any) -> None:

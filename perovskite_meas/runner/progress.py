@@ -15,8 +15,8 @@ class Progress:
 
     def __init__(self, plan: Plan, stream: TextIO | None = None) -> None:
         self._plan = plan
-        self._stream = sys.stderr if stream is None else stream
-        self._terminal = self._stream.isatty()
+        self._stream: TextIO | None = sys.stderr if stream is None else stream
+        self._terminal = self._stream is not None and self._stream.isatty()
         self._started = time.monotonic()
         self._shown = -1.0
         self.rows = 0
@@ -41,10 +41,19 @@ class Progress:
     def close(self) -> None:
         """End the line."""
         if self._terminal and self.rows:
-            self._stream.write("\n")
+            self._show("\n")
 
     def _write(self, share: float, elapsed: float) -> None:
         left = elapsed * (1 - share) / share if share > 0 else self._plan.duration
         text = f"{self._plan.procedure}  row {self.rows}/{self._plan.rows}  {100 * share:3.0f} %  {duration(left)} left"
-        self._stream.write(f"\r{text:<78}" if self._terminal else f"{text}\n")
-        self._stream.flush()
+        self._show(f"\r{text:<78}" if self._terminal else f"{text}\n")
+
+    def _show(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        # Nobody looks any more, or the disk behind a redirection is full: the run goes on in silence.
+        except (OSError, ValueError):
+            self._stream = None

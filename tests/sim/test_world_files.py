@@ -164,3 +164,10 @@ def test_unknown_truths_and_parts_are_refused_with_a_suggestion(laid_over):
         world.truth("lifetme")
     with pytest.raises(UsageError, match="did you mean 'shutter'"):
         world.port("shuter")
+
+
+def test_a_world_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "world.yaml"
+    path.write_bytes(bytes(range(128, 256)))
+    with pytest.raises(UsageError, match=r"world\.yaml is not YAML text"):
+        load_config(path, table="virtual_confocal")

@@ -66,8 +66,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"there is no world file {str(path)!r}")
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise UsageError(f"{path}: not YAML: {error}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML text: {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
