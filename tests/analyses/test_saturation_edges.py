@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 
 from perovskite_meas.analyses.saturation import saturation
@@ -57,7 +58,6 @@ def test_the_finite_period_ladder_agrees_with_a_chain_followed_dot_by_dot(forwar
     [
         (("up", "down", "reference", "return"), "no row has light on the emitter"),
         (("up",), "the series 'up' is missing: the sweep itself"),
-        (("off_emitter",), "the series 'off_emitter' is missing: without it the background is unknown"),
         (("dark",), "the series 'dark' is missing: without it dark counts"),
     ],
 )
@@ -66,6 +66,46 @@ def test_a_missing_series_is_refused_by_name(forward: ModuleType, series: tuple[
     keep = ~np.isin(data["series"].values, [CODES[name] for name in series])
     with pytest.raises(AnalysisRefused, match=message):
         saturation(data.isel(row=keep))
+
+
+def without(data: xr.Dataset, *series: str) -> xr.Dataset:
+    return data.isel(row=~np.isin(data["series"].values, [CODES[name] for name in series]))
+
+
+def test_without_rows_beside_the_emitter_the_background_is_fitted_and_flagged(forward: ModuleType) -> None:
+    data = forward.simulate(forward.Truth(background=0.02), 0)
+    result = saturation(without(data, "off_emitter"))
+    assert abs(result.cross_section.pull(6.8e6)) < 3
+    assert result.cross_section.statistical > saturation(data).cross_section.statistical
+    assert any("nothing was counted beside the emitter" in note for note in result.notes)
+
+
+def test_a_dark_place_is_refused_and_not_measured(forward: ModuleType) -> None:
+    data = forward.simulate(forward.Truth(brightness=1e-3, background=1e4), 0)
+    with pytest.raises(AnalysisRefused, match="no light from the emitter is seen"):
+        saturation(data)
+
+
+def test_rows_that_hardly_tell_the_cross_section_are_refused(forward: ModuleType) -> None:
+    data = forward.simulate(forward.Truth(brightness=1000.0, x_range=(0.005, 0.1)), 0)
+    result = saturation(data)
+    assert result.cross_section is None
+    assert "these rows do not determine it" in str(result.refused)
+
+
+def test_the_forecast_says_what_would_be_refused(forward: ModuleType) -> None:
+    few = saturation.predict(forward.simulate(forward.Truth(points=5), 0))
+    assert any("would refuse: only 5 different powers" in item for item in few.unknown)
+    data = forward.simulate(forward.Truth(), 0)
+    blind = saturation.predict(without(data, "off_emitter", "dark"))
+    assert any("would refuse: the series 'dark' is missing" in item for item in blind.unknown)
+    assert any("no row is planned beside the emitter" in item for item in blind.unknown)
+    assert blind.sigma == {}
+    empty = saturation.predict(without(data, "up", "down", "reference", "return"))
+    assert any("would refuse: no row has light on the emitter" in item for item in empty.unknown)
+    fast = forward.simulate(forward.Truth(rate=8e7, points=6), 0)
+    del fast.attrs["conditions"]["sample"]["expect"]["lifetime"]
+    assert any("would refuse: the lifetime is not stated" in item for item in saturation.predict(fast).unknown)
 
 
 def test_counts_that_are_all_missing_are_refused(forward: ModuleType) -> None:

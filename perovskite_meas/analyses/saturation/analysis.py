@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from perovskite_meas.core.analysis import Forecast, analysis
+from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
 from .counts import live_rate
 from .estimators import estimators, spread
 from .fit import Fit
-from .full import Recipe, full_fit, slope_fit
-from .gates import Facts, flags, period_refusal, slope_refusal, verdict
+from .full import Recipe, full_fit, light_seen, slope_fit
+from .gates import Facts, darkness_refusal, flags, leak_is_seen, period_refusal, sigma_refusal, slope_refusal, verdict
 from .model import Model, build_model
+from .points import chi2_reduced, curve, misfit, points, residuals
 from .power import powers
 from .result import SaturationResult
-from .reversibility import net_signal, return_ratio, reversibility
+from .reversibility import return_ratio, reversibility
 from .rows import COLUMNS, Rows, read_rows
 from .setup import Setup
 from .systematics import Systematics, systematics
@@ -74,14 +76,19 @@ def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult
     refused = period_refusal(setup, finite_period=finite_period)
     if not finite_period:
         model = _isolated(model)
-    drift_seen = bool(rows.of("down", "reference").any())
-    recipe = Recipe.of(power.noise, setup.biexciton_ratio, drift_seen=drift_seen)
+    drift_seen = bool(rows.of("reference").any() or (rows.of("up").any() and rows.of("down").any()))
+    recipe = Recipe.of(model, power.noise, setup.biexciton_ratio, drift_seen=drift_seen)
     best = full_fit(model, recipe)
+    if dark := darkness_refusal(light_seen(model, recipe, best)):
+        raise AnalysisRefused(dark)
     steep = slope_fit(model, recipe, best.theta)
-    slope = _slope(steep)
-    found = systematics(model, recipe, best, steep, setup)
+    slope, quadratic = _slope(steep), best
+    if leak_is_seen(slope):
+        recipe = recipe.with_leak()
+        best = full_fit(model, recipe, best.theta)
+    found = systematics(model, recipe, best, quadratic, setup)
     facts = _facts(model, best, rows, setup, slope)
-    refused = refused or slope_refusal(slope)
+    refused = refused or slope_refusal(slope) or sigma_refusal(facts.relative)
     notes = [*power.notes, *flags(facts, setup, found)]
     if rows.dropped:
         notes.insert(0, f"{rows.dropped} row(s) without finite counts, live time or power readings were left out")
@@ -103,13 +110,13 @@ def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult
         estimators=others,
         spread=spread(others),
         systematics=found.all,
-        chi2_reduced=_chi2_reduced(model, best),
+        chi2_reduced=chi2_reduced(model, best),
         excess_noise=facts.blink,
         drift=facts.drift,
         mean_excitations=facts.mean_excitations,
         dead_time_correction=facts.dead_time_correction,
-        points=_points(model, best, rows),
-        curve=_curve(model, best),
+        points=points(model, best, rows),
+        curve=curve(model, best),
         notes=tuple(notes),
     )
 
@@ -137,12 +144,12 @@ def _statistical(best: Fit, found: Systematics) -> float:
 
 
 def _cross_section(setup: Setup, model: Model, best: Fit, found: Systematics) -> Value:
-    nominal = setup.cross_section(math.exp(best.value("ln_alpha")) / model.unit_power**2)
+    nominal = setup.cross_section(math.exp(best.value("ln_alpha") + found.shift) / model.unit_power**2)
     return Value.combine(nominal, nominal * _statistical(best, found), nominal * found.total, "GM")
 
 
 def _saturation_fluence(setup: Setup, model: Model, best: Fit, found: Systematics) -> Value:
-    nominal = setup.saturation_fluence(math.exp(best.value("ln_alpha")) / model.unit_power**2)
+    nominal = setup.saturation_fluence(math.exp(best.value("ln_alpha") + found.shift) / model.unit_power**2)
     # F_sat ~ P/(w^2 sqrt(alpha)): half of every relative sigma of sigma2, without the pulse duration.
     parts = [part for name, part in found.all.items() if name != "pulse_duration"]
     systematic = 0.5 * math.sqrt(sum(part**2 for part in parts))
@@ -162,11 +169,16 @@ def _background(fit: Fit) -> Value:
     return Value(nominal, math.sqrt(max(variance, 0.0)), "cps")
 
 
+def _q_strain(best: Fit, setup: Setup) -> float:
+    stated = setup.biexciton_ratio
+    return 0.0 if stated is None else (best.value("q") - stated.nominal) / stated.sigma
+
+
 def _facts(model: Model, best: Fit, rows: Rows, setup: Setup, slope: Value) -> Facts:
     x = model.excitations(best.theta)[rows.emitter]
     raw = model.counts / model.live_time
     live = live_rate(raw, model.dead_time)
-    residual = _residuals(model, best)
+    residual = residuals(model, best)
     worst = int(np.argmax(np.abs(residual)))
     blink = _exponential(best, "ln_blink", "1")
     drift = math.exp(-best.value("drift"))
@@ -181,58 +193,7 @@ def _facts(model: Model, best: Fit, rows: Rows, setup: Setup, slope: Value) -> F
         drift=Value(drift - 1, drift * best.sigma("drift"), "1"),
         relative=best.sigma("ln_alpha"),
         worst=(float(np.abs(residual[worst])), int(rows.index[worst])),
-        misfit=_misfit(residual[rows.emitter], model.power[rows.emitter]),
+        background_seen=model.background_seen,
+        q_strain=_q_strain(best, setup),
+        misfit=misfit(residual[rows.emitter], model.power[rows.emitter]),
     )
-
-
-def _misfit(residual: Any, power: Any) -> float:
-    groups = np.array_split(residual[np.argsort(power)], max(1, residual.size // 6))
-    return max(abs(float(group.sum())) / math.sqrt(group.size) for group in groups)
-
-
-def _residuals(model: Model, fit: Fit) -> Any:
-    mean, variance = model.moments(fit.theta)
-    return (model.counts - mean) / np.sqrt(variance)
-
-
-def _chi2_reduced(model: Model, fit: Fit) -> float:
-    shape = {"ln_blink", "ln_jitter", "zero", "bend"}
-    unknowns = sum(name not in shape for name in fit.free)
-    return float((_residuals(model, fit) ** 2).sum() / max(model.counts.size - unknowns, 1))
-
-
-def _points(model: Model, fit: Fit, rows: Rows) -> dict[str, Any]:
-    raw = model.counts / model.live_time
-    net, sigma = net_signal(model, fit)
-    lit = model.lit
-    return {
-        "series": rows.series.tolist(),
-        "row": rows.index.tolist(),
-        "power": np.where(lit, model.power * model.unit_power, 0.0),
-        "raw_rate": raw,
-        "live_rate": live_rate(raw, model.dead_time),
-        "signal": net,
-        "sigma": sigma,
-        "mean_excitations": np.where(rows.emitter, model.excitations(fit.theta), 0.0),
-        "model": model.rate(fit.theta),
-        "residual": _residuals(model, fit),
-    }
-
-
-def _curve(model: Model, fit: Fit) -> dict[str, Any]:
-    on = model.power[model.emitter]
-    p = np.geomspace(on.min() / 1.3, on.max() * 1.3, 120)
-    ones = np.ones(p.size)
-    dense = replace(
-        model,
-        counts=ones,
-        live_time=ones,
-        power=p,
-        power_noise=0 * ones,
-        dose=0 * ones,
-        emitter=ones > 0,
-        lit=ones > 0,
-    )
-    theta = fit.theta.copy()
-    theta[3] = 0.0
-    return {"power": p * model.unit_power, "signal": dense.signal(theta), "background": dense.background(theta)}

@@ -26,7 +26,8 @@ FEW = 5
 def estimators(model: Model, recipe: Recipe, best: Fit, rows: Rows, setup: Setup) -> dict[str, Value]:
     """Return cross-sections in GM by name, each with its statistical sigma only.
 
-    `q_zero`: no light from multiexcitons. `isolated_pulses`: no exciton outlives the period.
+    `quadratic_only` and `with_leak`: without and with a part of <N> that is linear in the power; `full_model` is one
+    of the two. `q_zero`: no light from multiexcitons. `isolated_pulses`: no exciton outlives the period.
     `no_drift`: constant brightness. `up_only`: without down and return rows. `x_below_3`: rows with <N> < 3,
     where the ladder law matters least. `cw_hyperbola`: P^2/(P^2 + P_sat^2), wrong for pulses, shown as a warning.
     """
@@ -34,22 +35,24 @@ def estimators(model: Model, recipe: Recipe, best: Fit, rows: Rows, setup: Setup
     def gm(fit: Fit) -> Value:
         return _gm(setup, model, fit.value("ln_alpha"), fit.sigma("ln_alpha"))
 
-    found = {
+    values = {
         "full_model": gm(best),
+        "quadratic_only": gm(full_fit(model, recipe, best.theta, leak=0.0)),
+        "with_leak": gm(full_fit(model, recipe.with_leak(), best.theta)),
         "q_zero": gm(full_fit(model, recipe, best.theta, q=0.0)),
         "no_drift": gm(full_fit(model, recipe, best.theta, drift=0.0, bend=0.0)),
     }
     if model.survival > SURVIVAL_SEEN:
-        found["isolated_pulses"] = gm(full_fit(replace(model, survival=0.0), recipe, best.theta))
+        values["isolated_pulses"] = gm(full_fit(replace(model, survival=0.0), recipe, best.theta))
     x = model.excitations(best.theta)
     parts = {"up_only": ~rows.of("down", "return"), "x_below_3": ~rows.emitter | (x < 3)}
     for name, keep in parts.items():
         if (keep & rows.emitter).sum() > FEW and not keep.all():
-            found[name] = gm(full_fit(model.subset(keep), recipe, best.theta))
+            values[name] = gm(full_fit(model.subset(keep), recipe, best.theta))
     naive = cw_hyperbola(model)
     if naive is not None:
-        found[NAIVE] = _gm(setup, model, *naive)
-    return found
+        values[NAIVE] = _gm(setup, model, *naive)
+    return values
 
 
 def spread(found: dict[str, Value]) -> float:

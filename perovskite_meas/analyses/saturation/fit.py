@@ -12,7 +12,13 @@ from .model import NAMES, STEPS, Model
 from .rows import Array
 
 Prior = tuple[float, float]
-BOUNDS = {"q": (0.0, 1.0), "exponent": (0.3, 5.0), "leak": (-0.3, 3.0), "ln_blink": (-9.0, 0.5), "ln_jitter": (-9.0, 0.0)}
+BOUNDS = {
+    "q": (0.0, 1.0),
+    "exponent": (0.3, 5.0),
+    "leak": (-0.3, 3.0),
+    "ln_blink": (-9.0, 0.5),
+    "ln_jitter": (-9.0, 0.0),
+}
 CONVERGED = 3e-5
 """Gain in ln likelihood below which a fit stops: 0.008 sigma."""
 START_EXCITATIONS = np.geomspace(0.02, 60.0, 60)

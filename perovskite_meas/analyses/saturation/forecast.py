@@ -14,8 +14,8 @@ from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
 from .fit import information_of
-from .gates import period_refusal
 from .full import Q_WIDTH, TWO_PHOTONS, Recipe
+from .gates import period_refusal
 from .model import NAMES, Model
 from .rows import ON_EMITTER, Array, series_names, shortcomings
 from .setup import Setup, optional
@@ -69,14 +69,16 @@ def forecast(planned: xr.Dataset) -> Forecast:
     model, theta = _planned_model(planned, names, setup, cross_section.nominal, plateau)
     x = model.excitations(theta)[model.emitter]
     lowest_highest = (float(x.min()), float(x.max()))
-    if brightness is None or refused:
+    if brightness is None:
         return Forecast(mean_excitations=lowest_highest, unknown=tuple(unknown))
-    statistical = _statistical(model, theta, setup.biexciton_ratio)
-    systematic = math.sqrt(sum(part**2 for part in calibration_parts(setup).values()))
+    sigma = {}
+    if not refused:
+        systematic = math.sqrt(sum(part**2 for part in calibration_parts(setup).values()))
+        sigma["cross_section"] = math.hypot(_statistical(model, theta, setup.biexciton_ratio), systematic)
     return Forecast(
         count_rate=float(model.rate(theta).max()),
         mean_excitations=lowest_highest,
-        sigma={"cross_section": math.hypot(statistical, systematic)},
+        sigma=sigma,
         unknown=tuple(unknown),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,8 +17,8 @@ TWO_PHOTONS = {"exponent": 2.0, "leak": 0.0}
 """What is held unless a fit is to tell it."""
 LEAK_FEARED = 0.01
 """1-sigma of the part of <N> that filters and a wrong zero of the head may make linear, at <N> = 1."""
-BACKGROUND_FEARED = 0.03
-"""1-sigma of a background that was not measured, in plateaus at <N> = 1; P and P^2 each."""
+BACKGROUND_FEARED = {"linear": 0.01, "square": 0.03}
+"""1-sigma of a background that was not measured, in plateaus at <N> = 1."""
 NO_LIGHT = {"ln_brightness": -30.0, "drift": 0.0, "bend": 0.0, **TWO_PHOTONS}
 Q_WIDTH = 0.15
 """Width of the half-Gaussian prior for a q that is not stated: dots of this family have 0.02 to 0.3. A flat
@@ -33,6 +33,8 @@ class Recipe:
 
     priors: Mapping[str, Prior]
     q_known: bool
+    held: Mapping[str, float] = field(default_factory=lambda: dict(TWO_PHOTONS))
+    """What every fit holds; without `leak` where a leak is seen."""
 
     @classmethod
     def of(cls, model: Model, jitter: float, q: Value | None, *, drift_seen: bool) -> Recipe:
@@ -56,9 +58,13 @@ class Recipe:
         if not model.background_seen:
             ln_alpha, ln_brightness = recipe.start(model)[:2]
             plateau = float(np.exp(ln_brightness))
-            priors["linear"] = (0.0, BACKGROUND_FEARED * plateau * float(np.exp(ln_alpha / 2)))
-            priors["square"] = (0.0, BACKGROUND_FEARED * plateau * float(np.exp(ln_alpha)))
+            priors["linear"] = (0.0, BACKGROUND_FEARED["linear"] * plateau * float(np.exp(ln_alpha / 2)))
+            priors["square"] = (0.0, BACKGROUND_FEARED["square"] * plateau * float(np.exp(ln_alpha)))
         return recipe
+
+    def with_leak(self) -> Recipe:
+        """Return the recipe in which part of <N> may be linear in the power."""
+        return replace(self, held={"exponent": 2.0})
 
     def start(self, model: Model) -> Array:
         """Return where a first fit starts."""
@@ -67,22 +73,16 @@ class Recipe:
 
 
 def full_fit(model: Model, recipe: Recipe, start: Array | None = None, **fixed: float) -> Fit:
-    """Return the fit with exponent 2 and no leak (or as fixed); where q is not stated, the mean over it.
+    """Return the fit with what the recipe holds, or as fixed; where q is not stated, the mean over it.
 
     The noise is fitted too, which makes sigmas too small by sqrt(1 - p/n): undone here.
     """
-    held: dict[str, float] = {**TWO_PHOTONS, **fixed}
-    return _fit(model, recipe, start, held)
+    return _fit(model, recipe, start, {**recipe.held, **fixed})
 
 
 def slope_fit(model: Model, recipe: Recipe, start: Array) -> Fit:
     """Return the fit with a free exponent."""
     return _fit(model, recipe, start, {"leak": 0.0})
-
-
-def leak_fit(model: Model, recipe: Recipe, start: Array, q: float) -> Fit:
-    """Return the fit at this q in which part of <N> may be linear in the power."""
-    return _fit(model, recipe, start, {"exponent": 2.0, "q": q})
 
 
 def light_seen(model: Model, recipe: Recipe, best: Fit) -> float:
@@ -92,9 +92,7 @@ def light_seen(model: Model, recipe: Recipe, best: Fit) -> float:
     """
     wide = {**recipe.priors, "linear": (0.0, 1e9), "square": (0.0, 1e9)}
     fixed = {**NO_LIGHT, "ln_alpha": best.value("ln_alpha"), "q": best.value("q")}
-    start = best.theta.copy()
-    rate = model.counts / model.live_time
-    start[4:7] = 0.0, 0.0, max(float(rate[~model.lit].mean()), 0.1)
+    start = recipe.start(model)
     dark = maximise(model, start, wide if not model.background_seen else recipe.priors, fixed)
     return 2 * (dark.loss - best.loss)
 

@@ -10,7 +10,7 @@ from perovskite_meas.core.value import Value
 
 from .full import BACKGROUND_FEARED
 from .setup import Setup
-from .systematics import Systematics, leak_is_seen
+from .systematics import Systematics
 
 LIFETIMES_NEEDED = 5.0
 """Periods shorter than this many lifetimes need the finite-period form."""
@@ -23,7 +23,7 @@ LOWEST_EXCITATION = 0.3
 HIGHEST_EXCITATION = 1.0
 LIGHT_NEEDED = 25.0
 """2 ln of the likelihood ratio (5 sigma squared) by which the emitter must stand out of the background."""
-WORST_SIGMA = 1.0
+WORST_SIGMA = 0.5
 """Statistical relative sigma above which no number is claimed."""
 Q_STRAIN = 2.0
 
@@ -81,6 +81,17 @@ def slope_refusal(slope: Value) -> str | None:
     )
 
 
+def darkness_refusal(likelihood_ratio: float) -> str | None:
+    """Return why no emitter is seen, from 2 ln of the likelihood ratio against no light from it; or None."""
+    if likelihood_ratio >= LIGHT_NEEDED:
+        return None
+    return (
+        "no light from the emitter is seen above background and dark counts "
+        f"(2 ln of the likelihood ratio is {likelihood_ratio:.3g}, at least {LIGHT_NEEDED:g} is asked for): "
+        "look for the emitter, or count longer"
+    )
+
+
 def sigma_refusal(relative: float) -> str | None:
     """Return why the number says nothing, or None."""
     if relative <= WORST_SIGMA:
@@ -89,6 +100,11 @@ def sigma_refusal(relative: float) -> str | None:
         f"the statistical sigma of sigma2 is {relative:.0%}: these rows do not determine it; "
         "count longer, or reach saturation"
     )
+
+
+def leak_is_seen(slope: Value) -> bool:
+    """Tell whether the exponent lies more than 3 sigma below 2."""
+    return slope.nominal < 2 - 3 * slope.sigma
 
 
 def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
@@ -112,11 +128,11 @@ def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
         notes.append(
             f"noise of a 1 s point beyond photon statistics is {facts.blink.nominal:.1%}: strong blinking or a misfit"
         )
-    if leak_is_seen(facts.slope.nominal, facts.slope.sigma) and slope_refusal(facts.slope) is None:
+    if leak_is_seen(facts.slope) and slope_refusal(facts.slope) is None:
         notes.append(
             f"the exponent is {facts.slope}, more than 3 sigma below 2: a small one-photon leak or a wrong zero of "
-            f"the power head; sigma2 is corrected for {found.leak} of <N> growing linearly (at <N> = 1), half of "
-            "that booked as one_photon"
+            f"the power head; sigma2 is corrected for a linear part of <N> of {found.leak} at <N> = 1, and half of "
+            "the correction booked as one_photon"
         )
     elif facts.slope.nominal > 2 + 3 * facts.slope.sigma:
         notes.append(f"the exponent is {facts.slope}, more than 3 sigma above 2: the curve or the zero of the head")
@@ -141,7 +157,8 @@ def flags(facts: Facts, setup: Setup, found: Systematics) -> list[str]:
     if not facts.background_seen:
         notes.append(
             "nothing was counted beside the emitter: the background is fitted from the emitter's own rows, "
-            f"taken as below about {BACKGROUND_FEARED:.0%} of the plateau at <N> = 1; a larger one biases sigma2"
+            f"held to about {BACKGROUND_FEARED['square']:.0%} of the plateau at <N> = 1, the part linear in the power "
+            f"to {BACKGROUND_FEARED['linear']:.0%}; a leak of the filters is hardly told from one-photon absorption"
         )
     if setup.lifetime is None:
         notes.append(

@@ -14,7 +14,8 @@ class SaturationResult:
     """The two-photon absorption of one emitter, and how far to trust it."""
 
     cross_section: Value | None
-    """Two-photon absorption cross-section, in GM, in the stated convention; None where refused."""
+    """Two-photon absorption cross-section, in GM, in the stated convention; None where refused.
+    The mean over the ladder laws, corrected for a linear part of <N> where one is seen."""
     convention: str
     """What the cross-section counts: 'absorbed_photons' (kappa = 1/2) or 'excitations' (kappa = 1)."""
     saturation_fluence: Value

@@ -120,13 +120,13 @@ def shortcomings(series: npt.NDArray[np.str_], power_set: Array) -> list[str]:
         return ["no row has light on the emitter (series up, down, reference or return)"]
     found = []
     sweep = np.isin(series, ("up", "down"))
-    if not sweep.any():
+    if not (series == "up").any():
         found.append("the series 'up' is missing: the sweep itself; repeat the run with it")
     if not (series == "dark").any():
         why = "without it dark counts and the zero of the power head are unknown"
         found.append(f"the series 'dark' is missing: {why}; repeat the run with it")
     powers = np.unique(np.round(np.log(np.clip(power_set[sweep], 1e-15, None)), 3))
-    if sweep.any() and powers.size < FEWEST_POWERS:
+    if powers.size < FEWEST_POWERS:
         found.append(
             f"only {powers.size} different powers on the emitter; a saturation curve needs at least {FEWEST_POWERS}"
         )

@@ -10,7 +10,7 @@ import numpy as np
 from perovskite_meas.core.value import Value
 
 from .fit import Fit
-from .full import Recipe, full_fit, leak_fit
+from .full import Recipe, full_fit
 from .ladder import LAWS
 from .model import Model
 from .setup import Setup
@@ -25,8 +25,8 @@ ENERGY_SPREAD_UNKNOWN = 0.03
 """Pulse-energy spread booked where none is stated; <F^2> = F^2 (1 + s^2)."""
 ENERGY_SPREAD_TRUST = 0.25
 """Relative 1-sigma of a stated pulse-energy spread."""
-CENTRAL_WEIGHT = 3.0
-"""How many times likelier the central ladder law is beforehand than each of the others."""
+LAW_WEIGHT = {"slow": 1.0, "central": 3.0, "fast": 0.5, "two_steps": 0.5}
+"""How likely each ladder law is held to be beforehand: slower and faster than the central one alike."""
 LEAK_TRUST = 0.5
 """Relative 1-sigma of the correction for a leak: a wrong zero of the head looks alike, three photons do not."""
 
@@ -44,11 +44,9 @@ class Systematics:
     preference: float
     """Chi-squared by which it beats the central law."""
     shift: float
-    """Correction of ln alpha: mean over the ladder laws, and a leak where it is seen."""
+    """Move of ln alpha from the central ladder law to the mean over the laws."""
     leak: Value
     """Part of <N> that is linear in the power, at <N> = 1."""
-    with_leak: float
-    """ln alpha of the fit that allows a leak."""
 
     @property
     def all(self) -> dict[str, float]:
@@ -75,8 +73,8 @@ def calibration_parts(setup: Setup) -> dict[str, float]:
     }
 
 
-def systematics(model: Model, recipe: Recipe, best: Fit, slope: Fit, setup: Setup) -> Systematics:
-    """Refit with each assumption changed and return how far alpha moves; `slope` has a free exponent."""
+def systematics(model: Model, recipe: Recipe, best: Fit, quadratic: Fit, setup: Setup) -> Systematics:
+    """Refit with each assumption changed and return how far alpha moves; `quadratic` is the fit without a leak."""
     q = best.value("q")
     held = full_fit(model, recipe, best.theta, q=q)
     central = held.value("ln_alpha")
@@ -94,35 +92,29 @@ def systematics(model: Model, recipe: Recipe, best: Fit, slope: Fit, setup: Setu
         spread = setup.lifetime.sigma or LIFETIME_TRUST * setup.lifetime.nominal
         longer = math.exp(-setup.period / (setup.lifetime.nominal + spread))
         parts["lifetime"] = abs(moved(replace(model, survival=longer)))
-    leaky = leak_fit(model, recipe, held.theta, q)
-    leak = leaky.value("ln_alpha") - held.value("ln_alpha")
-    if leak_is_seen(slope.value("exponent"), slope.sigma("exponent")):
-        shift += leak
-        parts["one_photon"] = LEAK_TRUST * abs(leak)
+    if "leak" in best.free:
+        parts["one_photon"] = LEAK_TRUST * abs(best.value("ln_alpha") - quadratic.value("ln_alpha"))
+        leak = Value(best.value("leak"), best.sigma("leak"), "1")
     else:
+        leaky = full_fit(model, recipe.with_leak(), held.theta, q=q)
         hidden = leaky.sigma("ln_alpha") ** 2 - held.sigma("ln_alpha") ** 2
-        parts["one_photon"] = max(abs(leak), math.sqrt(max(hidden, 0.0)))
+        parts["one_photon"] = max(abs(leaky.value("ln_alpha") - central), math.sqrt(max(hidden, 0.0)))
+        leak = Value(leaky.value("leak"), leaky.sigma("leak"), "1")
     return Systematics(
         calibration_parts(setup),
         parts,
         favoured,
         preference,
         shift,
-        Value(leaky.value("leak"), leaky.sigma("leak"), "1"),
-        leaky.value("ln_alpha"),
+        leak,
     )
-
-
-def leak_is_seen(exponent: float, sigma: float) -> bool:
-    """Tell whether the exponent lies more than 3 sigma below 2."""
-    return exponent < 2 - 3 * sigma
 
 
 def _ladder(model: Model, recipe: Recipe, best: Fit) -> tuple[float, float, str, float]:
     """Return mean and rms of the move of ln alpha over the laws, weighted by likelihood; the best law; its gain."""
     fits = {law: best if law == "central" else full_fit(replace(model, law=law), recipe, best.theta) for law in LAWS}
     lowest = min(fit.loss for fit in fits.values())
-    prior = np.array([CENTRAL_WEIGHT if law == "central" else 1.0 for law in fits])
+    prior = np.array([LAW_WEIGHT[law] for law in fits])
     weight = prior * np.array([math.exp(lowest - fit.loss) for fit in fits.values()])
     weight /= weight.sum()
     move = np.array([fit.value("ln_alpha") - best.value("ln_alpha") for fit in fits.values()])
