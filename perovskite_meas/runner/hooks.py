@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from perovskite_meas.core.analysis import Analysis, StoredResult, result_to_json
+from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.plugins import find
 
 from .folder import read_json, write_json
@@ -41,6 +42,8 @@ def analyse(folder: Path, data: xr.Dataset, names: Iterable[str]) -> Analysed:
             refused = getattr(result, "refused", None)
             if refused:
                 problems.append(f"analysis {name!r} refused: {refused}")
+        except AnalysisRefused as refusal:
+            problems.append(f"analysis {name!r} refused: {refusal}")
         # Anyone's analysis runs here, after the data are safe on disk: whatever it raises is reported.
         except (Exception, SystemExit) as error:
             problems.append(f"analysis {name!r} failed: {type(error).__name__}: {error}")
