@@ -134,7 +134,7 @@ class PM100(WireInstrument):
         if len(parts) != 4 or parts[0].upper() != "THORLABS" or not parts[1].upper().startswith("PM"):
             raise self._stranger(repr(found), "a Thorlabs PM100-family meter")
         self._idn = dict(zip(("vendor", "model", "serial", "firmware"), parts, strict=True))
-        for old in self._errors():
+        for old in self.errors():
             self.log.warning("%s had an error from before, now cleared: %s", self._where, old)
         self._get_sensor()
         self._get_averaging()
@@ -223,15 +223,15 @@ class PM100(WireInstrument):
         """Send a setting and read the error queue."""
         with self._link.lock:
             self._tell(f"{command}\n")
-            errors = self._errors()
+            errors = self.errors()
         if errors:
             raise self._fault(f"{command!r} was refused: {'; '.join(errors)}", "correct the value or the head")
 
-    def _errors(self) -> list[str]:
+    def errors(self) -> list[str]:
+        """Read the error queue, which empties it; the oldest first, such as '-113 Undefined header'."""
         errors: list[str] = []
         for _ in range(20):
-            text = self._ask_text("SYST:ERR?")
-            code, _, message = text.partition(",")
+            code, _, message = (text := self._ask_text("SYST:ERR?")).partition(",")
             if not code.strip().lstrip("+-").isdigit():
                 raise self._garbage("SYST:ERR?", text.encode(), 'an entry such as +0,"No error"')
             if int(code) == 0:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pyvisa
+from qcodes.instrument import Instrument
 from qcodes.station import Station
 
 from perovskite_meas.bench import Bench, BenchSpec, read_bench
@@ -35,6 +37,7 @@ class QCoDeSBench(Bench):
         adopted: True where the lab opened it; then `close` leaves it open.
         libraries: the virtual laboratories in use, by VISA library name; empty on a real table.
         identities: what each instrument says it is.
+        closed: True after `close`.
     """
 
     def __init__(self, spec: BenchSpec, station: Station, *, adopted: bool, libraries: dict[str, Any]) -> None:
@@ -44,7 +47,8 @@ class QCoDeSBench(Bench):
         clock: Clock = next((library.clock for library in libraries.values()), WallClock())
         super().__init__(spec, resolver(station), clock)
         self.identities = identities(station)
-        self._closed = False
+        self.closed = False
+        _worlds_in_use.update(dict.fromkeys(libraries, str(spec.path)))
 
     def conditions(self) -> dict[str, Any]:
         """Return the bench's conditions; a virtual sample's convention is that of its world file."""
@@ -63,9 +67,9 @@ class QCoDeSBench(Bench):
 
     def close(self) -> None:
         """Close what `load_bench` opened; an adopted station stays open."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         for name in self.libraries:
             if _worlds_in_use.get(name) == str(self.spec.path):
                 del _worlds_in_use[name]
@@ -112,7 +116,9 @@ def load_bench(
     adopted = station is not None
     if station is None:
         station = read_station(spec.station)
+        _refuse_open_names(station, spec.station)
     names = visa_libraries(station)
+    _refuse_if_in_use(names)
     if adopted or not names:
         if world is not None or seed is not None:
             why = "the station is already open" if adopted else f"{spec.station.name} names no virtual laboratory"
@@ -126,8 +132,7 @@ def load_bench(
         return QCoDeSBench(spec, station, adopted=adopted, libraries=libraries)
     except BaseException:
         for name in names:
-            if _worlds_in_use.get(name) == str(spec.path):
-                del _worlds_in_use[name]
+            _worlds_in_use.pop(name, None)
         if not adopted:
             close_instruments(station)
         raise
@@ -182,18 +187,37 @@ def closed_bench(path: str | Path) -> ClosedBench:
     return ClosedBench(spec, read_station(spec.station))
 
 
-def _new_worlds(names: tuple[str, ...], spec: BenchSpec, world: str | Path | None, seed: int | None) -> dict[str, Any]:
-    chosen = spec.world if world is None else Path(world)
-    if chosen is not None and not Path(chosen).is_file():
-        raise BenchError(f"{spec.path}: the world file is missing:", [f"{chosen} does not exist"])
-    libraries: dict[str, Any] = {}
+def _refuse_if_in_use(names: tuple[str, ...]) -> None:
     for name in names:
         if name in _worlds_in_use:
             raise UsageError(
                 f"the virtual laboratory {name!r} is in use by the bench {_worlds_in_use[name]}; close that bench first"
             )
+
+
+def _new_worlds(names: tuple[str, ...], spec: BenchSpec, world: str | Path | None, seed: int | None) -> dict[str, Any]:
+    """Start a new World in each library; sessions that someone has opened there end, so names are checked before."""
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
+        raise UsageError(f"seed = {seed!r} must be a whole number")
+    chosen = spec.world if world is None else _world_file(Path(world))
+    if chosen is not None and not chosen.is_file():
+        raise BenchError(f"{spec.path}: the world file is missing:", [f"{chosen} does not exist"])
+    libraries: dict[str, Any] = {}
+    for name in names:
         library: Any = pyvisa.ResourceManager(name).visalib
-        library.reset(world=chosen, seed=seed, speed=spec.clock_speed)
+        library.reset(world=chosen, seed=None if seed is None else int(seed), speed=spec.clock_speed)
         libraries[name] = library
-    _worlds_in_use.update(dict.fromkeys(names, str(spec.path)))
     return libraries
+
+
+def _world_file(given: Path) -> Path:
+    return given / "world.yaml" if given.is_dir() else given
+
+
+def _refuse_open_names(station: Station, path: Path) -> None:
+    taken = [name for name in instruments(station) if Instrument.exist(name)]
+    if taken:
+        raise UsageError(
+            f"an instrument named {taken[0]!r} is already open in this process, and {path} wants to open one of that "
+            "name; close it, or pass the station that holds it: load_bench(..., station=your_station)"
+        )

@@ -26,6 +26,7 @@ from perovskite_meas.runner.provenance import provenance
 from perovskite_meas.runner.record import Record
 
 from ._patience import patiently
+from ._databases import remember
 from ._store import (
     ANALYSIS_TAG,
     RUN_TAG,
@@ -170,6 +171,7 @@ class _Run:
 
     def _open_folder(self, dataset: Any) -> Path:
         folder = make_folder(self.into, type(self.procedure).__name__, str(dataset.run_id))
+        remember(Path(dataset.path_to_db))
         self.facts["host"] |= {
             "database": str(Path(dataset.path_to_db).resolve()),
             "run_id": dataset.run_id,

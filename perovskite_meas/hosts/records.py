@@ -15,16 +15,17 @@ from perovskite_meas.runner.folder import DATA, PROVENANCE, make_folder, read_da
 from perovskite_meas.runner.hooks import stored_results
 from perovskite_meas.runner.record import Record
 
+from ._databases import remembered
 from ._store import columns_of, dataset_to_xarray, open_by_guid, open_by_id, run_facts
 
 
-def load_record(run: str | Path | int, into: str | Path = "runs") -> Record:
+def load_record(run: str | Path | int, into: str | Path | None = None) -> Record:
     """Return any stored run.
 
     Args:
         run: its folder, its number or guid in a database, or its PyMeasure results file.
-        into: where `runs.db` is looked for when `run` is a number or guid; after it the database
-            that QCoDeS is configured for.
+        into: folder whose `runs.db` holds a number or guid. By default the databases to which this
+            process has written runs (the latest first), `runs/runs.db`, and the one QCoDeS is configured for.
 
     Raises:
         RecordError: no such run.
@@ -42,7 +43,7 @@ def load_record(run: str | Path | int, into: str | Path = "runs") -> Record:
     if path is not None and (len(path.parts) > 1 or path.suffix):
         raise RecordError(f"no run at {path}: give a run folder, a run number or a guid")
     reasons = []
-    for database in (Path(into) / "runs.db", Path(str(qcodes.config["core"]["db_location"])).expanduser()):
+    for database in _databases(into):
         try:
             dataset = open_by_id(int(text), database) if text.isdigit() else open_by_guid(text, database)
         except RecordError as error:
@@ -53,6 +54,13 @@ def load_record(run: str | Path | int, into: str | Path = "runs") -> Record:
         finally:
             dataset.conn.close()
     raise RecordError(f"no run {text!r}: " + "; ".join(reasons))
+
+
+def _databases(into: str | Path | None) -> list[Path]:
+    if into is not None:
+        return [Path(into) / "runs.db"]
+    configured = Path(str(qcodes.config["core"]["db_location"])).expanduser()
+    return list(dict.fromkeys(path.resolve() for path in (*remembered(), Path("runs") / "runs.db", configured)))
 
 
 def _from_folder(folder: Path) -> Record:

@@ -168,3 +168,9 @@ def test_a_snapshot_never_starts_a_reading(meter, transcript):
         snapshot = meter.snapshot(update=True)
     assert snapshot["parameters"]["power"]["value"] is None
     assert snapshot["address"] == USB
+
+
+def test_the_error_queue_is_read_oldest_first_and_emptied(meter, transcript):
+    queue = [(b"SYST:ERR?\n", b'-222,"Data out of range"\n'), (b"SYST:ERR?\n", b'-113,"Undefined header"\n'), FINE]
+    with transcript(USB, queue):
+        assert meter.errors() == ["-222 Data out of range", "-113 Undefined header"]
