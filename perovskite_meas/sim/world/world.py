@@ -21,6 +21,7 @@ from .meter import PowerHead
 from .noise import RandomWalk, generator
 from .ports import Gate, Level, Rotation
 from .session import draw_session
+from .timeline import History, Turn
 from .truths import Truth, all_truths
 
 
@@ -120,10 +121,12 @@ class World:
 
     def _build_ports(self) -> dict[str, Any]:
         beam, exposure, lock = self._beam, self._exposure, self.lock
+        play, start = self.config.imperfections.attenuator_backlash, self.clock.now()
+        idle = History(start, Turn(start, 0.0, start, 0.0))
         return {
-            "attenuator": Rotation(
-                beam.turns, exposure, backlash=self.config.imperfections.attenuator_backlash, lock=lock
-            ),
+            "attenuator": Rotation(beam.turns, exposure, backlash=play, lock=lock),
+            # A second mount of the same make, before the detector: the dot's emission is not polarised.
+            "analyser": Rotation(idle, exposure, backlash=play, lock=lock),
             "shutter": Gate(beam.shutter, exposure, lock),
             "scanner_x": Level(beam.scanner["x"], exposure, lock),
             "scanner_y": Level(beam.scanner["y"], exposure, lock),
