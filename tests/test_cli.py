@@ -3,13 +3,17 @@
 import runpy
 import shutil
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perovskite_meas.cli import main
+from perovskite_meas.core import plugins
 from perovskite_meas.core.plugins import find
+
+entry_points_of = plugins._points
 
 QUICK = [
     "--set",
@@ -68,6 +72,54 @@ def test_check_tells_every_problem_of_a_file_at_once(
     assert "433 kg" in err
 
 
+def test_check_imports_the_drivers_and_names_each_that_is_not_there(
+    here: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = here / "table"
+    shutil.copytree(checkout / "station_configs" / "virtual_confocal", table)
+    (here / "lab_of_test.py").write_text("raise OSError('no vendor library')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(here)
+    station = table / "station.yaml"
+    text = station.read_text(encoding="utf-8")
+    text = text.replace("drivers.SR400", "drivers.SR4OO").replace("drivers.SC10", "driver.SC10")
+    text = text.replace("perovskite_meas.drivers.ELL14", "lab_of_test.Mount")
+    station.write_text(text.replace("perovskite_meas.drivers.PM100", "zzz_lab.Meter", 1), encoding="utf-8")
+    bench = table / "bench.yaml"
+    for replaced in ("433 nm", "433 kg"):
+        bench.write_text(bench.read_text(encoding="utf-8").replace("433 nm", replaced), encoding="utf-8")
+        assert main(["check", str(table)]) == 2
+        err = capsys.readouterr().err
+        assert "instruments.sr400.type: 'perovskite_meas.drivers' has no 'SR4OO'; did you mean 'SR400'?" in err
+        assert "instruments.sc10.type: there is no module 'perovskite_meas.driver'; did you mean 'drivers'?" in err
+        assert "'lab_of_test.Mount' cannot be imported: OSError: no vendor library" in err
+        assert "there is no module 'zzz_lab'; install the package that holds it, or correct `type`" in err
+    assert "433 kg" in err
+
+
+def test_one_broken_package_does_not_end_check_or_list(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "broken_of_test.py").write_text("1 / 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(here)
+    known = plugins._points("procedures")
+    others = {
+        name: EntryPoint(name, value, "perovskite_meas.procedures")
+        for name, value in {"Aaa": "broken_of_test:A", "Aab": "nowhere_of_test:B", "Aac": "math:pi"}.items()
+    }
+    monkeypatch.setattr(
+        plugins, "_points", lambda group: {**others, **known} if group == "procedures" else entry_points_of(group)
+    )
+    assert main(["check", "virtual_confocal"]) == 0
+    out = capsys.readouterr().out
+    assert "Aaa: cannot be loaded: procedure 'Aaa' is registered as 'broken_of_test:A'" in out
+    assert "ZeroDivisionError: division by zero" in out
+    assert "Aab: cannot be loaded:" in out
+    assert "Aac: cannot be loaded:" in out
+    assert "TwoPhotonSaturation: can run" in out
+    assert main(["list"]) == 0
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
 def test_run_stores_and_analyze_and_report_find_it_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "TwoPhotonSaturation", *QUICK]) == 0
     out = capsys.readouterr().out
@@ -79,6 +131,14 @@ def test_run_stores_and_analyze_and_report_find_it_again(here: Path, capsys: pyt
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").is_file()
     assert (folder / "data.nc").is_file()
+    capsys.readouterr()
+    for place in ("runs", "runs/runs.db"):
+        assert main(["report", place]) == 2
+        assert f"runs is no run folder; runs in it: {folder.name}" in capsys.readouterr().err
+    (folder / "provenance.json").rename(folder / "kept")
+    (folder / "provenance.json").write_text("{", encoding="utf-8")
+    assert main(["report", str(folder)]) == 1, "a run that is there but cannot be read is no wrong usage"
+    (folder / "kept").replace(folder / "provenance.json")
     shutil.rmtree(folder / "analysis")
     assert main(["analyze", "1", "--with", "saturation"]) == 0
     assert (folder / "analysis" / "saturation.json").is_file()
@@ -105,6 +165,8 @@ def test_a_dry_run_predicts_and_stores_nothing(here: Path, capsys: pytest.Captur
         (["run", "TwoPhotonSaturation", "--dry-run", "--set", "dwell=10 min"], "dose"),
         (["run", "TwoPhotonSaturation", "--set", "dwell=10 min"], "dose"),
         (["analyze", "77"], "no run"),
+        (["report", "77"], "no run '77'"),
+        (["report", "."], "is no run folder and holds none"),
         (["analyze", "77", "--with", "saturaton"], "did you mean 'saturation'"),
         (["report", "nowhere/at/all"], "no run"),
     ],
@@ -117,7 +179,7 @@ def test_wrong_usage_and_refusals_are_one_clear_screen(
     assert says in err
     assert len(err.splitlines()) < 25
     assert "Traceback" not in err
-    assert status == (2 if arguments[0] == "run" or "saturaton" in arguments else 1)
+    assert status == 2
 
 
 def test_wrong_words_on_the_command_line_end_with_two() -> None:

@@ -177,7 +177,7 @@ def test_the_rows_of_a_default_saturation_run_are_counted_rightly() -> None:
     procedure = find("procedures", "TwoPhotonSaturation")()
     powers = len(procedure.powers)
     references = -(-powers // procedure.reference_every) + 1
-    parts = (2 * procedure.darks, powers, references, 1, len(set(procedure.powers)))
+    parts = (2 * procedure.darks, powers, references, 1, len(set(procedure.powers)), 5)
     with closed_bench(procedure.table) as bench:
         assert plan(procedure, bench).rows == sum(parts)
     sum_of = f"{' + '.join(map(str, parts))} = {sum(parts)} rows"

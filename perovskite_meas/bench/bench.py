@@ -22,6 +22,7 @@ from .provenance import conditions_of, description_of
 from .rehearsal import Breaches, PlanningClock, Rehearsal
 from .roles import RoleAdapter, Table
 from .spec import BenchSpec
+from .worst_case import worst_case
 
 
 class Bench:
@@ -56,6 +57,8 @@ class Bench:
         """
         arguments = self._bound(procedure, {**self.roles, "clock": self.clock, "ledger": self.ledger})
         self.ledger.begin()
+        # What an earlier run left at its end, a hand may have turned since.
+        self.guard.power_is(None)
         for adapter in self.roles.values():
             adapter.begin()
         return arguments
@@ -124,6 +127,7 @@ class Bench:
             new = dataclasses.replace(new, source=old.source)
         self._calibrations[name] = new
         self.spec = dataclasses.replace(self.spec, calibrations=dict(self._calibrations))
+        self.guard.worst = worst_case(self.spec.roles, self._calibrations)
         if isinstance(new, AttenuatorCalibration):
             self.guard.power_is(None)
 
@@ -149,7 +153,5 @@ class Bench:
                 adapters[name] = cls(role, table)
             except UsageError as error:
                 problems.append(f"{role.source}: roles.{name}: {error}")
-        pick_off = self.spec.power_at_sample
-        if not attenuators and pick_off is not None and pick_off.maximum is not None:
-            guard.power_is(pick_off.maximum)
+        guard.worst = worst_case(self.spec.roles, self._calibrations)
         return adapters, problems

@@ -6,7 +6,8 @@ import dataclasses
 import datetime as dt
 import io
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,19 +93,22 @@ def to_yaml(mapping: Mapping[str, Any]) -> str:
 
 
 def write_calibration(path: Path | str, mapping: Mapping[str, Any]) -> None:
-    """Write a calibration file whole or not at all: a crash leaves the old one."""
+    """Write a calibration file whole or not at all: a crash leaves the old one; its permissions stay."""
     target = Path(path)
     text = to_yaml(mapping)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    # Not by `tempfile`, whose files nobody else may read: a calibration is the whole lab's.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(target)
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -11,6 +11,7 @@ from ..core.units import show
 from .attempt import attempt
 from .ledger import EMITTER, DoseLedger
 from .limits import Beam, Limit, Limits
+from .worst_case import WorstCase
 
 
 class Blockable(Protocol):
@@ -49,6 +50,8 @@ class Guard:
         self._shutters: list[Blockable] = []
         self._open: set[str] = set()
         self._power: float | None = None
+        self.worst: WorstCase | None = None
+        """What is taken for the power wherever that is not known; None where nothing is stated."""
         self.opened = 0
         """Exposures so far."""
         self.max_power = 0.0
@@ -56,8 +59,15 @@ class Guard:
 
     @property
     def power(self) -> float | None:
-        """Power at the sample with the light on, in W; None while unknown."""
+        """Power at the sample with the light on, in W, as it was set; None while unknown."""
         return self._power
+
+    @property
+    def light(self) -> float | None:
+        """What the limits and the ledger take for the power, in W: as set, else the most that is stated."""
+        if self._power is not None and math.isfinite(self._power):
+            return self._power
+        return None if self.worst is None else self.worst.watt
 
     @property
     def light_on(self) -> bool:
@@ -69,26 +79,26 @@ class Guard:
         self._shutters.append(shutter)
 
     def power_is(self, watt: float | None) -> None:
-        """Take note of the power at the sample; None where it is not known."""
+        """Take note of the power at the sample; None where it is not known, and the worst is assumed."""
         self._power = watt
         if self._open and watt is not None:
             self.ledger.shine(watt)
 
-    def check_power(self, watt: float, slack: float = 1e-9) -> None:
-        """Refuse a power at the sample that breaks a limit by more than the share `slack`.
+    def check_power(self, watt: float, slack: float = 1e-9, why: str = "") -> None:
+        """Refuse a power at the sample that breaks a limit by more than the share `slack`; `why` ends the message.
 
         Raises:
             LimitError: it does; the light is off.
         """
         limits, over = self.limits, 1 + slack
         if limits.average_power is not None and watt > limits.average_power.value * over:
-            self._refuse(limits.average_power, watt, " at the sample")
+            self._refuse(limits.average_power, watt, " at the sample", why)
         if limits.fluence is not None and (fluence := self._beam.fluence(watt) or 0.0) > limits.fluence.value * over:
-            self._refuse(limits.fluence, fluence, f" of a pulse at {show(watt, 'W')}")
+            self._refuse(limits.fluence, fluence, f" of a pulse at {show(watt, 'W')}", why)
         if limits.peak_irradiance is not None:
             irradiance = self._beam.irradiance(watt) or 0.0
             if irradiance > limits.peak_irradiance.value * over:
-                self._refuse(limits.peak_irradiance, irradiance, f" at {show(watt, 'W')}")
+                self._refuse(limits.peak_irradiance, irradiance, f" at {show(watt, 'W')}", why)
 
     def check_rate(self, rate: float, who: str) -> None:
         """Refuse a registered count rate in cps that endangers the detector.
@@ -109,7 +119,7 @@ class Guard:
         limit = self.limits.dose
         if limit is None or self.ledger.spot != EMITTER:
             return
-        coming = (self._power or 0.0) * ahead if self._open else 0.0
+        coming = (self.light or 0.0) * ahead if self._open else 0.0
         dose = self.ledger.dose_on(EMITTER) + (self._beam.dose(coming) or 0.0)
         if dose > limit.value:
             self._refuse(limit, dose, " on the emitter")
@@ -128,21 +138,26 @@ class Guard:
         """Allow this shutter to open, and book the light from now on.
 
         Raises:
-            UsageError: the power at the sample is not known.
+            UsageError: the power at the sample is not known, nor the most that it can be.
             LimitError: a limit would be broken.
         """
-        if self._power is None or not math.isfinite(self._power):
+        watt = self.light
+        if watt is None:
             raise UsageError(
-                f"{shutter.label} stays closed: the power at the sample is not known; call attenuator.set_power "
-                "first (a bench without attenuator states calibrations.power_at_sample.maximum)"
+                f"{shutter.label} stays closed: the power at the sample is not known, nor the most that it can be; "
+                "call attenuator.set_power first, or state `maximum` in calibrations.power_at_sample or at the role "
+                "waveplate"
             )
         # The power asked for was held to the limit itself; read back, it may miss by a step of the mount.
-        self.check_power(self._power, slack=0.02)
+        if watt == self._power:
+            self.check_power(watt, slack=0.02)
+        else:
+            self.check_power(watt, why=f"; {self.worst}")
         self.watch()
         self.opened += 1
-        self.max_power = max(self.max_power, self._power)
+        self.max_power = max(self.max_power, watt)
         self._open.add(shutter.label)
-        self.ledger.shine(self._power)
+        self.ledger.shine(watt)
 
     def closed(self, shutter: Blockable) -> None:
         """Take note that this shutter blocks."""
@@ -157,8 +172,8 @@ class Guard:
         if self._collect is not None:
             self._collect(what, how_far, text)
 
-    def _refuse(self, limit: Limit, value: float, where: str) -> None:
-        text = limit.breach(value, where)
+    def _refuse(self, limit: Limit, value: float, where: str, why: str = "") -> None:
+        text = limit.breach(value, where) + why
         if self._collect is not None:
             self._collect(limit.name, value, text)
             return

@@ -10,6 +10,8 @@ from .limits import Beam
 
 EMITTER = "emitter"
 """The spot on which a run starts."""
+REACH = 0.5
+"""um around the emitter within which light is booked on it: a spot beside it still lights it."""
 
 
 @dataclass

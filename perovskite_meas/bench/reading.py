@@ -69,8 +69,7 @@ class _Reader:
         self._compare_ranges(roles, calibrations, stated)
         if "world" not in keys:
             self._check_ages(calibrations, stated)
-        if limits.average_power is None and any(role.kind == "shutter" for role in roles.values()):
-            self._warnings.append(f"{self._root.file}: no limits.average_power; state the most that the sample may get")
+        self._require_power_limit(roles)
         if station is None or speed is None:
             return None
         return BenchSpec(
@@ -117,6 +116,19 @@ class _Reader:
                 if need not in stated:
                     node.problem(f"cannot be watched without calibrations.{need}; state it, or remove this limit")
         return Limits(**found)
+
+    def _require_power_limit(self, roles: Mapping[str, RoleSpec]) -> None:
+        """No real table puts light on a sample without saying how much it may get."""
+        node = self._keys.get("limits", self._root)
+        written = isinstance(node.value, Mapping) and "average_power" in node.value
+        lit = any({"block", "minimum"} & set(role.adapter.verbs) for role in roles.values())
+        if not lit or (node is not self._root and written):
+            return
+        advice = "state the most average power that the sample may get, e.g. limits: {average_power: 150 uW}"
+        if "world" in self._keys:
+            self._warnings.append(f"{self._root.file}: no limits.average_power; {advice}")
+        else:
+            node.problem(f"no limits.average_power; a bench with a shutter or an attenuator needs it: {advice}")
 
     def _safe_state(self, roles: Mapping[str, RoleSpec]) -> tuple[SafeStep, ...]:
         usual = [SafeStep(name, "block") for name, role in roles.items() if "block" in role.adapter.verbs]

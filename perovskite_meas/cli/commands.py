@@ -6,7 +6,6 @@ import argparse
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from perovskite_meas.core.errors import UsageError
@@ -14,8 +13,10 @@ from perovskite_meas.core.plugins import GROUPS, find, names
 from perovskite_meas.core.tables import tables
 from perovskite_meas.core.value import Value
 
+from .checking import check as check
 from .demo import demo as demo
 from .main import DONE, FAILED
+from .stored import stored_run
 
 
 def list(options: argparse.Namespace) -> int:
@@ -36,26 +37,6 @@ def list(options: argparse.Namespace) -> int:
 
 def _headline(thing: Any) -> str:
     return (getattr(thing, "__doc__", None) or "").strip().split("\n")[0]
-
-
-def check(options: argparse.Namespace) -> int:
-    """Check a bench file, and its instruments with --live."""
-    from perovskite_meas.hosts.qcodes import load_bench
-    from perovskite_meas.hosts.qcodes_bench import closed_bench
-
-    bench = load_bench(options.bench) if options.live else closed_bench(options.bench)
-    with bench:
-        print(f"{bench.spec.path}: ok")
-        for warning in bench.spec.warnings:
-            print(f"  note: {warning}")
-        for name, facts in bench.identities.items():
-            print(f"  {name}: {', '.join(f'{key} {value}' for key, value in facts.items() if value)}")
-        for name in names("procedures"):
-            problems = bench.check(find("procedures", name)())
-            print(f"  {name}: {'can run' if not problems else 'cannot run'}")
-            for problem in problems:
-                print(f"    {problem}")
-    return DONE
 
 
 def run(options: argparse.Namespace) -> int:
@@ -107,26 +88,21 @@ def tell(record: Any) -> int:
 
 def analyze(options: argparse.Namespace) -> int:
     """Analyse a stored run again."""
-    from perovskite_meas.hosts.records import load_record, reanalyse
+    from perovskite_meas.hosts.records import reanalyse
 
     for name in options.analyses or ():
         find("analyses", name)
-    record = load_record(_run_name(options.run), into=options.into)
-    return tell(reanalyse(record, options.analyses, into=options.into))
+    return tell(reanalyse(stored_run(options.run, options.into), options.analyses, into=options.into))
 
 
 def report(options: argparse.Namespace) -> int:
     """Write the report of a stored run again from what was measured."""
-    from perovskite_meas.hosts.records import load_record, rereport
+    from perovskite_meas.hosts.records import rereport
 
-    record = rereport(load_record(_run_name(options.run), into=options.into), into=options.into)
+    record = rereport(stored_run(options.run, options.into), into=options.into)
     print(f"{record.procedure}: {record.status}, {record.data.sizes.get('row', 0)} rows")
     print(f"report: {record.report}")
     return FAILED if record.problems and record.status == "completed" else DONE
-
-
-def _run_name(text: str) -> str | Path:
-    return Path(text) if Path(text).exists() else text
 
 
 def virtual(options: argparse.Namespace) -> int:

@@ -34,7 +34,9 @@ def find(group: str, name: str) -> Any:
     point = points[name]
     try:
         return point.load()
-    except (ImportError, AttributeError) as error:
+    # Anybody's module is imported here, and each may fail in its own way; its error is kept as the cause.
+    except Exception as error:
+        what = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"{GROUPS[group]} {name!r} is registered as {point.value!r} but cannot be loaded: {error}"
+            f"{GROUPS[group]} {name!r} is registered as {point.value!r} but cannot be loaded: {what}"
         ) from error

@@ -27,6 +27,7 @@ def param(
     doc: str,
     low: float | str | None = None,
     high: float | str | None = None,
+    above: float | str | None = None,
 ) -> Any:
     """Declare a parameter of a procedure.
 
@@ -36,13 +37,16 @@ def param(
         doc: one line for help, schema and report.
         low: least allowed value (every point, for a sweep).
         high: greatest allowed value.
+        above: every value must be greater than this one, which is not allowed itself; instead of `low`.
+
+    Raises:
+        UsageError: both `low` and `above`, or a bound in another unit.
     """
-    bounds = [None if end is None or unit is None else to_unit(end, unit) for end in (low, high)]
-    extra: dict[str, Any] = {
-        "unit": unit,
-        "low": low if unit is None else bounds[0],
-        "high": high if unit is None else bounds[1],
-    }
+    if low is not None and above is not None:
+        raise UsageError(f"give either low={low!r} or above={above!r}, not both")
+    bounds = {"low": low, "high": high, "above": above}
+    extra: dict[str, Any] = {"unit": unit}
+    extra |= {name: to_unit(end, unit) if end is not None and unit else end for name, end in bounds.items()}
     return pydantic.Field(default=default, description=doc, json_schema_extra=extra, validate_default=True)
 
 
@@ -132,9 +136,9 @@ class RoleNeed(typing.NamedTuple):
 
 
 def extra_of(info: FieldInfo) -> dict[str, Any]:
-    """Return unit, low and high of a parameter as declared with `param`."""
+    """Return unit, low, high and above of a parameter as declared with `param`."""
     extra = info.json_schema_extra
-    return dict(extra) if isinstance(extra, dict) else {"unit": None, "low": None, "high": None}
+    return {"unit": None, "low": None, "high": None, "above": None} | (dict(extra) if isinstance(extra, dict) else {})
 
 
 def _convert(name: str, value: Any, info: FieldInfo) -> Any:
@@ -173,9 +177,14 @@ def _from_text(name: str, text: str, kind: Any) -> Any:
 
 
 def _check_range(name: str, number: float, extra: dict[str, Any]) -> None:
-    unit, low, high = extra.get("unit") or "1", extra.get("low"), extra.get("high")
+    unit, low, high, above = extra.get("unit") or "1", extra.get("low"), extra.get("high"), extra.get("above")
     if not math.isfinite(number):
         raise UsageError(f"{name} = {number} is not a finite number")
+    if above is not None and (number <= above or (high is not None and number > high)):
+        most = "" if high is None else f" and at most {show(high, unit)}"
+        raise UsageError(
+            f"{name} = {show(number, unit)} must be above {show(above, unit)}{most} (range set by the procedure)"
+        )
     if (low is not None and number < low) or (high is not None and number > high):
         allowed = " .. ".join("any" if end is None else show(end, unit) for end in (low, high))
         raise UsageError(f"{name} = {show(number, unit)} is outside {allowed} (range set by the procedure)")

@@ -94,6 +94,17 @@ class Scanner(Protocol):
 
 
 @runtime_checkable
+class CentringScanner(Scanner, Protocol):
+    """A scanner that can be told where the emitter is; a procedure that centres does without where it cannot."""
+
+    def position(self) -> tuple[float, float]:
+        """Return where the spot is: x, y in um, relative to the emitter."""
+
+    def centre_on(self, x: float, y: float) -> None:
+        """Take the emitter to be at x, y in um, relative to where it was taken to be; does not move."""
+
+
+@runtime_checkable
 class Ledger(Protocol):
     """The light that the present spot has taken in this run."""
 

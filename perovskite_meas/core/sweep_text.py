@@ -59,6 +59,8 @@ def _build(node: ast.expr, text: str) -> Any:
             if word not in _WORDS:
                 raise UsageError(f"{word!r} in {text!r} is no sweep; {did_you_mean(word, _WORDS)}")
             named = {keyword.arg: _build(keyword.value, text) for keyword in keywords if keyword.arg}
+            if word == "Values" and len(args) == 1 and isinstance(args[0], (ast.List, ast.Tuple)):
+                args = args[0].elts
             try:
                 return _WORDS[word](*(_build(arg, text) for arg in args), **named)
             except TypeError as error:

@@ -13,68 +13,26 @@ Examples:
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from .errors import UsageError
+from .sweep_base import Sweep as Sweep
+from .sweep_base import freeze
 from .units import to_unit
 
 Point = float | str
 
 
-class Sweep(ABC):
-    """The ordered points of a scan; equal, hashed and stored by its text form."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def values(self) -> tuple[float, ...]:
-        """Return all points in order; points given as text must be brought to a unit first."""
-
-    @abstractmethod
-    def in_unit(self, unit: str) -> Sweep:
-        """Return the same sweep with every point a plain number in `unit`."""
-
-    @abstractmethod
-    def __str__(self) -> str:
-        """Return the text form; `sweep_text.parse_sweep` reads it back."""
-
-    def __iter__(self) -> Iterator[float]:
-        return iter(self.values())
-
-    def __len__(self) -> int:
-        return len(self.values())
-
-    def __add__(self, other: Sweep) -> Sweep:
-        if not isinstance(other, Sweep):
-            return NotImplemented
-        return _Joined(self, other)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sweep) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a sweep is frozen; make a new one instead of changing {name!r}")
-
-
-def _freeze(sweep: Sweep, **fields: object) -> None:
-    for name, value in fields.items():
-        object.__setattr__(sweep, name, value)
-
-
 def _point(value: Any) -> Point:
     if isinstance(value, str):
         return value.strip()
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a sweep cannot visit {value!r}; its points are numbers or texts such as '1 uW'") from error
     if not math.isfinite(number):
         raise UsageError(f"a sweep cannot visit {value!r}")
     return number
@@ -101,7 +59,7 @@ class _Span(Sweep):
     num: int
 
     def __init__(self, start: Point, stop: Point, num: int) -> None:
-        _freeze(self, start=_point(start), stop=_point(stop), num=_count(num, 1))
+        freeze(self, start=_point(start), stop=_point(stop), num=_count(num, 1))
 
     def in_unit(self, unit: str) -> Self:
         """Return the sweep in `unit`."""
@@ -138,14 +96,17 @@ class Logspace(_Span):
 
 
 class Values(Sweep):
-    """The points named one by one."""
+    """The points named one by one, or in one list, tuple or array."""
 
     __slots__ = ("points",)
     points: tuple[Point, ...]
 
-    def __init__(self, *points: Point) -> None:
-        _freeze(self, points=tuple(_point(point) for point in points))
-        if not points:
+    def __init__(self, *points: Point | Sequence[Point] | np.ndarray) -> None:
+        named: tuple[Any, ...] = points
+        if len(points) == 1 and (isinstance(points[0], (list, tuple)) or np.ndim(points[0]) == 1):
+            named = tuple(named[0])
+        freeze(self, points=tuple(_point(point) for point in named))
+        if not named:
             raise UsageError("Values() names no point")
 
     def values(self) -> tuple[float, ...]:
@@ -160,26 +121,6 @@ class Values(Sweep):
         return f"Values({', '.join(map(repr, self.points))})"
 
 
-class _Joined(Sweep):
-    """One sweep after another."""
-
-    __slots__ = ("first", "then")
-    first: Sweep
-    then: Sweep
-
-    def __init__(self, first: Sweep, then: Sweep) -> None:
-        _freeze(self, first=first, then=then)
-
-    def values(self) -> tuple[float, ...]:
-        return self.first.values() + self.then.values()
-
-    def in_unit(self, unit: str) -> Sweep:
-        return _Joined(self.first.in_unit(unit), self.then.in_unit(unit))
-
-    def __str__(self) -> str:
-        return f"{self.first} + {self.then}"
-
-
 class _Ordered(Sweep):
     """Another sweep's points in another order."""
 
@@ -188,7 +129,7 @@ class _Ordered(Sweep):
     word = ""
 
     def __init__(self, of: Sweep) -> None:
-        _freeze(self, of=of)
+        freeze(self, of=of)
 
     def in_unit(self, unit: str) -> Sweep:
         return type(self)(self.of.in_unit(unit))
@@ -220,7 +161,7 @@ class _Shuffled(Sweep):
     seed: int
 
     def __init__(self, of: Sweep, seed: int) -> None:
-        _freeze(self, of=of, seed=_count(seed, 0))
+        freeze(self, of=of, seed=_count(seed, 0))
 
     def values(self) -> tuple[float, ...]:
         points = self.of.values()

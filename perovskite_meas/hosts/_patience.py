@@ -17,8 +17,17 @@ _WAITS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _PASSING = ("locked", "busy", "duplicate column", "already exists")
 
 
-def patiently(database: Path, begin: Callable[[], T]) -> T:
+def _nobody_asks() -> None:
+    """Nobody wants to end."""
+
+
+def patiently(database: Path, begin: Callable[[], T], between: Callable[[], None] = _nobody_asks) -> T:
     """Do what begins a run in a database, again where another program only just got in first.
+
+    Args:
+        database: its file, for messages.
+        begin: what to do; tried some times.
+        between: called before each new try; whatever it raises ends the patience.
 
     Raises:
         UsageError: the database cannot be written: locked for long, disk full, not ours.
@@ -36,6 +45,7 @@ def patiently(database: Path, begin: Callable[[], T]) -> T:
                     "or choose another folder with into="
                 ) from error
             clock.sleep(wait)
+            between()
     raise AssertionError("the last try returns or raises")
 
 

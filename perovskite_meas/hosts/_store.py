@@ -7,7 +7,7 @@ import json
 import logging
 import sqlite3
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,20 @@ def _index(column: Column) -> str:
 
 
 @contextmanager
-def quiet_run(made: qcd.Measurement) -> Iterator[DataSaver]:
-    """Enter a QCoDeS run without its line on standard output."""
-    runner, saver = patiently(_place(made), lambda: _entered(made))
+def quiet_run(made: qcd.Measurement, between: Callable[[], None] = lambda: None) -> Iterator[DataSaver]:
+    """Enter a QCoDeS run without its line on standard output, nor its traceback where nobody set up logging."""
+    last_resort = logging.NullHandler()
+    logging.getLogger("qcodes").addHandler(last_resort)
     try:
-        yield saver
-    except BaseException as error:
-        runner.__exit__(type(error), error, error.__traceback__)
-        raise
-    runner.__exit__(None, None, None)
+        runner, saver = patiently(_place(made), lambda: _entered(made), between)
+        try:
+            yield saver
+        except BaseException as error:
+            runner.__exit__(type(error), error, error.__traceback__)
+            raise
+        runner.__exit__(None, None, None)
+    finally:
+        logging.getLogger("qcodes").removeHandler(last_resort)
 
 
 def _entered(made: qcd.Measurement) -> tuple[Any, DataSaver]:
@@ -168,8 +173,12 @@ def columns_of(stored: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool, dic
 
 
 @contextmanager
-def own_database(path: Path) -> Iterator[None]:
+def own_database(path: Path, between: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Use the database at `path` for the block and leave QCoDeS's own choice as it was.
+
+    Args:
+        path: of the database.
+        between: called before the database is tried again.
 
     Raises:
         UsageError: it cannot be used.
@@ -180,7 +189,7 @@ def own_database(path: Path) -> Iterator[None]:
             with redirect_stdout(io.StringIO()):
                 stack.enter_context(qcd.initialised_database_at(path))
 
-        patiently(path, begin)
+        patiently(path, begin, between)
         yield
 
 

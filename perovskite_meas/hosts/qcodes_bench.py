@@ -116,9 +116,10 @@ def load_bench(
     adopted = station is not None
     if station is None:
         station = read_station(spec.station)
-        _refuse_open_names(station, spec.station)
     names = visa_libraries(station)
     _refuse_if_in_use(names)
+    if not adopted:
+        _refuse_open_names(station, spec.station)
     if adopted or not names:
         if world is not None or seed is not None:
             why = "the station is already open" if adopted else f"{spec.station.name} names no virtual laboratory"

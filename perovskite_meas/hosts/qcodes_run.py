@@ -6,6 +6,8 @@ import json
 import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +16,20 @@ import qcodes.dataset as qcd
 import xarray as xr
 
 from perovskite_meas.bench import Bench
-from perovskite_meas.core.errors import BenchError
+from perovskite_meas.core.errors import BenchError, UsageError
+from perovskite_meas.core.plugins import find
 from perovskite_meas.core.procedure import Procedure
 from perovskite_meas.runner.drive import drive
 from perovskite_meas.runner.finish import finish
 from perovskite_meas.runner.folder import PROVENANCE, check_writable, make_folder, write_json
-from perovskite_meas.runner.interrupt import Requests, Terminated
+from perovskite_meas.runner.interrupt import Requests
 from perovskite_meas.runner.plan import Plan, plan
 from perovskite_meas.runner.progress import Progress
 from perovskite_meas.runner.provenance import provenance
 from perovskite_meas.runner.record import Record
 
-from ._patience import patiently
 from ._databases import remember
+from ._patience import patiently
 from ._store import (
     ANALYSIS_TAG,
     RUN_TAG,
@@ -80,21 +83,24 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
 
     Raises:
         BenchError, PlanRefusedError: refused before any light.
-        UsageError: likewise; the folder or the database cannot be written.
+        UsageError: likewise; the folder or the database cannot be written, or the bench is closed.
         Exception: whatever stopped the run, after the safe state, with `error.record` set.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, likewise.
     """
-    rehearsed = prepare(procedure, bench)
-    into = Path(into)
-    check_writable(into)
-    own = _own_database() if bench.adopted else None
-    if own is not None:
-        return _Run(procedure, bench, into, rehearsed).go(patiently(own, lambda: _own_experiment(own)), progress)
-    database = (into / "runs.db").resolve()
-    with own_database(database):
-        name, sample = type(procedure).__name__, bench.spec.sample.name or "sample"
-        experiment = patiently(database, lambda: qcd.load_or_create_experiment(name, sample, load_last_duplicate=True))
-        return _Run(procedure, bench, into, rehearsed).go(experiment, progress)
+    if getattr(bench, "closed", False):
+        raise UsageError("this bench is closed; open it again with load_bench")
+    into = Path(into).resolve()
+    requests = Requests()
+    with requests:
+        for name in procedure.analyses:
+            # Here, where no request cuts an import short; what is missing is told by the rehearsal.
+            with suppress(UsageError):
+                find("analyses", name)
+        rehearsed = requests.interruptible(lambda: prepare(procedure, bench))
+        check_writable(into)
+        record = _Run(procedure, bench, into, rehearsed, requests).stored(progress)
+    requests.raise_noted("after the run was stored", record)
+    return record
 
 
 def _own_database() -> Path | None:
@@ -115,21 +121,32 @@ def _own_experiment(database: Path) -> Any:
 class _Run:
     """One run in progress."""
 
-    def __init__(self, procedure: Procedure, bench: QCoDeSBench, into: Path, rehearsed: Plan) -> None:
+    def __init__(
+        self, procedure: Procedure, bench: QCoDeSBench, into: Path, rehearsed: Plan, requests: Requests
+    ) -> None:
         self.procedure = procedure
         self.bench = bench
         self.into = into
         self.plan = rehearsed
+        self.requests = requests
         self.problems: list[str] = []
         self.facts = provenance(procedure, bench, rehearsed, {"host": {"framework": "qcodes"}})
         self.columns = columns_of(self.facts["columns"])
 
-    def go(self, experiment: Any, progress: bool | None) -> Record:
-        with Requests() as requests:
-            requests.stops = True
-            return self._go(experiment, progress, requests)
+    def stored(self, progress: bool | None) -> Record:
+        """Run into the lab's database, or into `runs.db`; requests to end wait while QCoDeS writes."""
+        asked = self.requests.raise_noted
+        own = _own_database() if self.bench.adopted else None
+        if own is not None:
+            return self._go(patiently(own, lambda: _own_experiment(own), asked), progress)
+        database = self.into / "runs.db"
+        with own_database(database, asked):
+            name, sample = type(self.procedure).__name__, self.bench.spec.sample.name or "sample"
+            begin = partial(qcd.load_or_create_experiment, name, sample, load_last_duplicate=True)
+            return self._go(patiently(database, begin, asked), progress)
 
-    def _go(self, experiment: Any, progress: bool | None, requests: Requests) -> Record:
+    def _go(self, experiment: Any, progress: bool | None) -> Record:
+        self.requests.raise_noted()
         name = type(self.procedure).__name__
         made = measurement(name, self.procedure.columns, experiment, self.bench.station)
         shown = sys.stderr is not None and sys.stderr.isatty() if progress is None else progress
@@ -138,12 +155,12 @@ class _Run:
         dataset: Any = None
         sink: DatasetSink | None = None
         try:
-            with quiet_run(made) as saver:
+            with quiet_run(made, self.requests.raise_noted) as saver:
                 dataset = saver.dataset
                 folder = self._open_folder(dataset)
                 sink = DatasetSink(saver, self.procedure.columns)
                 try:
-                    drive(self.procedure, self.bench, sink, watcher, self.problems)
+                    drive(self.procedure, self.bench, sink, watcher, self.problems, self.requests)
                 except BaseException as error:
                     failure = error
                     raise
@@ -156,14 +173,10 @@ class _Run:
                 failure = error
             elif error is not failure:
                 self.problems.append(f"closing the run: {type(error).__name__}: {error}")
-        finally:
-            requests.stops = False
         if watcher is not None:
             watcher.close()
         record, stopped = self._finish(folder, dataset, sink, failure)
         failure = failure or stopped
-        if failure is None and requests.heard:
-            failure = Terminated(f"{requests.heard[0]} came while the run was stored")
         if failure is not None:
             failure.record = record  # type: ignore[attr-defined]
             raise failure
@@ -194,7 +207,7 @@ class _Run:
         guid, database = dataset.guid, Path(dataset.path_to_db)
         stopped: KeyboardInterrupt | None = None
         try:
-            record = finish(folder, data, self.facts, status, self.problems, bench=self.bench)
+            record = finish(folder, data, self.facts, status, self.problems, bench=self.bench, requests=self.requests)
         except KeyboardInterrupt as stop:
             record, stopped = stop.record, stop  # type: ignore[attr-defined]
         if record.results:

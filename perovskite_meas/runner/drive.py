@@ -28,40 +28,68 @@ class Watcher(Protocol):
         """Note one stored row."""
 
 
-def drive(procedure: Procedure, bench: Bench, sink: Sink, watcher: Watcher | None, problems: list[str]) -> int:
+_END: Any = object()
+
+
+def drive(
+    procedure: Procedure,
+    bench: Bench,
+    sink: Sink,
+    watcher: Watcher | None,
+    problems: list[str],
+    requests: Requests | None = None,
+) -> int:
     """Run `procedure` on `bench` into `sink` and return the number of rows stored.
 
     The generator is closed and the bench's safe state is reached before this returns or raises;
-    steps of the safe state that fail are added to `problems`. A request to end that comes while the
-    table is made safe is kept until it is safe, and then raised.
+    steps of the safe state that fail are added to `problems`. A request to end stops the procedure
+    anywhere in its own code; one that comes while a row is stored or the table is made safe is raised
+    right after.
+
+    Args:
+        procedure: what to do.
+        bench: where.
+        sink: takes the rows.
+        watcher: told of each row that was stored.
+        problems: added to in place.
+        requests: those of the run that this is a part of; by default its own.
 
     Raises:
         Whatever the procedure, an instrument, a limit or the sink raised; KeyboardInterrupt on Ctrl-C
         and on SIGTERM.
     """
+    if requests is not None:
+        return _drive(procedure, bench, sink, watcher, problems, requests)
+    own = Requests()
+    with own:
+        count = _drive(procedure, bench, sink, watcher, problems, own)
+    own.raise_noted("after the last row")
+    return count
+
+
+def _drive(
+    procedure: Procedure,
+    bench: Bench,
+    sink: Sink,
+    watcher: Watcher | None,
+    problems: list[str],
+    requests: Requests,
+) -> int:
     check = RowCheck(procedure.columns)
-    with Requests() as requests:
+    try:
+        rows = procedure.measure(**bench.bind(procedure))
         try:
-            try:
-                requests.stops = True
-                rows = procedure.measure(**bench.bind(procedure))
-                try:
-                    for row in rows:
-                        checked = check(row)
-                        sink.write(checked)
-                        if watcher is not None:
-                            watcher.row(checked)
-                finally:
-                    rows.close()
-            finally:
-                requests.stops = False
+            while (row := requests.interruptible(lambda: next(rows, _END))) is not _END:
+                checked = check(row)
+                sink.write(checked)
+                if watcher is not None:
+                    watcher.row(checked)
         finally:
-            # Again: a request may arrive just before the line above, and a second one within half a second is noted.
-            requests.stops = False
-            problems += bench.make_safe()
-            problems += [
-                f"{name} came while the run was ending; the table was made safe first" for name in requests.heard
-            ]
-        if requests.heard:
-            raise Terminated(f"{requests.heard[0]} came while the table was made safe, after the last row")
+            rows.close()
+    finally:
+        problems += bench.make_safe()
+        heard = requests.take()
+        problems += [f"{name} came while the run was ending; the table was made safe first" for name in heard]
+    if heard:
+        raise Terminated(f"{heard[0]} came while the table was made safe, after the last row")
     return check.count

@@ -29,6 +29,7 @@ def finish(
     problems: list[str],
     analyses: Iterable[str] | None = None,
     bench: Bench | None = None,
+    requests: Requests | None = None,
 ) -> Record:
     """Export the rows, run the hooks, write the report; problems are collected, never hidden.
 
@@ -40,15 +41,21 @@ def finish(
         problems: added to in place.
         analyses: names of the hooks; by default those the procedure declared.
         bench: tells the light that each spot took, and gets the calibrations that a completed run measured.
+        requests: those of the run that this is the end of; by default its own.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the analyses stop at once, all else is done first, and
             `error.record` is set.
     """
-    with Requests() as requests:
+    if requests is None:
+        with Requests() as own:
+            record, stopped = _finish(folder, data, facts, status, problems, analyses, bench, own)
+        heard = own.take()
+    else:
         record, stopped = _finish(folder, data, facts, status, problems, analyses, bench, requests)
-    if stopped is None and requests.heard:
-        stopped = Terminated(f"{requests.heard[0]} came while the run was stored")
+        heard = requests.take()
+    if stopped is None and heard:
+        stopped = Terminated(f"{heard[0]} came while the run was stored")
     if stopped is not None:
         stopped.record = record  # type: ignore[attr-defined]
         raise stopped
@@ -80,18 +87,14 @@ def _finish(
     names = facts.get("analyses", ()) if analyses is None else analyses
     results: dict[str, Any] = {}
     stopped: KeyboardInterrupt | None = None
-    if data.sizes.get("row", 0) and not requests.heard:
+    if data.sizes.get("row", 0):
         try:
-            requests.stops = True
-            analysed = analyse(folder, data, names)
-            requests.stops = False
+            analysed = analyse(folder, data, names, requests)
             results = dict(analysed.results)
             problems += analysed.problems
         except KeyboardInterrupt as stop:
             stopped = stop
             problems.append(f"the analyses were stopped; `pmeas analyze` makes up for it: {folder}")
-        finally:
-            requests.stops = False
     if bench is not None and status == "completed":
         problems += keep_calibrations(folder, results, bench)
     if bench is not None:

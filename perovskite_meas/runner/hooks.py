@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.plugins import find
 
 from .folder import read_json, write_json
+from .interrupt import Requests
 
 
 @dataclass(frozen=True)
@@ -25,20 +27,24 @@ class Analysed:
     problems: tuple[str, ...]
 
 
-def analyse(folder: Path, data: xr.Dataset, names: Iterable[str]) -> Analysed:
+def analyse(folder: Path, data: xr.Dataset, names: Iterable[str], requests: Requests) -> Analysed:
     """Run each analysis on `data`; store `analysis/<name>.json` and `.svg`.
 
-    A hook that fails costs no data and does not stop the next one.
+    A hook that fails costs no data and does not stop the next one. Only the analysis and its drawing are
+    cut short by `requests`: an import that is cut short leaves a broken module behind, for the report too.
+
+    Raises:
+        KeyboardInterrupt: a request to end came.
     """
     results: dict[str, Any] = {}
     problems: list[str] = []
     for name in names:
         try:
             hook = find("analyses", name)
-            result = hook(data)
+            result = requests.interruptible(partial(hook, data))
             results[name] = result
             write_json(folder / "analysis" / f"{name}.json", result_to_json(result))
-            _draw(folder / "analysis" / f"{name}.svg", hook, data, result)
+            _draw(folder / "analysis" / f"{name}.svg", hook, data, result, requests)
             refused = getattr(result, "refused", None)
             if refused:
                 problems.append(f"analysis {name!r} refused: {refused}")
@@ -59,13 +65,13 @@ def _keep_traceback(path: Path, problems: list[str]) -> None:
         problems.append(f"{path.name} could not be written: {error}")
 
 
-def _draw(path: Path, hook: Analysis[Any], data: xr.Dataset, result: Any) -> None:
+def _draw(path: Path, hook: Analysis[Any], data: xr.Dataset, result: Any, requests: Requests) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 6.5))
     FigureCanvasSVG(figure)
-    hook.draw(data, result, figure)
+    requests.interruptible(lambda: hook.draw(data, result, figure))
     if figure.axes:
         figure.savefig(path, metadata={"Date": None})
 

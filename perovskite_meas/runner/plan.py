@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from perovskite_meas.core.analysis import Forecast
+from perovskite_meas.core.analysis import Analysis, Forecast
 from perovskite_meas.core.errors import AnalysisRefused, PlanRefusedError, RowError
 from perovskite_meas.core.plugins import find
 from perovskite_meas.core.units import show
@@ -114,10 +114,7 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
     problems = list(rehearsal.problems)
     forecasts: dict[str, Forecast] = {}
     for name in procedure.analyses:
-        try:
-            forecast = find("analyses", name).predict(planned)
-        except AnalysisRefused as refusal:
-            forecast = Forecast(unknown=(str(refusal),))
+        forecast = _forecast(find("analyses", name), planned)
         if forecast is None:
             continue
         forecasts[name] = forecast
@@ -134,6 +131,19 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
         forecasts=forecasts,
         problems=tuple(problems),
     )
+
+
+def _forecast(analysis: Analysis[Any], planned: xr.Dataset) -> Forecast | None:
+    try:
+        forecast = analysis.predict(planned)
+        if not isinstance(forecast, Forecast | None):
+            raise TypeError(f"it returned {forecast!r} and no Forecast")
+    except AnalysisRefused as refusal:
+        return Forecast(unknown=(str(refusal),))
+    # Anyone's forecast runs here: a prediction that fails is no reason not to measure.
+    except (Exception, SystemExit) as error:
+        return Forecast(unknown=(f"the forecast failed: {type(error).__name__}: {error}",))
+    return forecast
 
 
 def _too_bright(forecast: Forecast, bench: Bench) -> list[str]:

@@ -38,6 +38,11 @@ class Record:
     guid: str | None = None
     open_dataset: Callable[[], Any] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        # A script may change its working directory before it opens the report.
+        if self.folder is not None:
+            self.folder = self.folder.absolute()
+
     @cached_property
     def dataset(self) -> Any:
         """The QCoDeS dataset of this run, opened when first asked for; None for other hosts."""

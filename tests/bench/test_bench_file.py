@@ -136,12 +136,46 @@ def test_an_old_calibration_is_an_error_where_max_age_is_stated_and_a_warning_el
     assert "in the future" in read_bench(write(), dt.date(2026, 1, 1)).warnings[0]
 
 
-def test_a_bench_without_safe_state_or_power_limit_is_warned_about(write):
-    changes = {"safe_state: [shutter.block, attenuator.minimum]": "", "average_power: 90 uW, ": ""}
+LIMITS = "average_power: 90 uW, peak_irradiance: 1e11 W/cm^2, fluence: 10 mJ/cm^2, count_rate: 2e6 cps, "
+LIMITS = f"limits: {{{LIMITS}dose: 2e5 J/cm^2}}\n"
+NO_SHUTTER = {"  shutter: sc10.state\n": "", "[shutter.block, ": "["}
+NO_LIGHT = NO_SHUTTER | {
+    "  attenuator: {use: ell14.angle, calibration: attenuator}\n": "",
+    "safe_state: [attenuator.minimum]": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({LIMITS: ""}, 1),
+        ({LIMITS: "limits:\n"}, 10),
+        ({"average_power: 90 uW, ": ""}, 10),
+        (NO_SHUTTER | {"average_power: 90 uW, ": ""}, 9),
+    ],
+)
+def test_a_real_bench_with_a_shutter_or_an_attenuator_must_state_the_most_power(write, changes, line):
+    where = f"bench.yaml:{line}: {'limits: ' if line > 1 else ''}"
+    problem = next(one for one in problems_of(write(replace=changes)) if "average_power" in one)
+    assert problem == (
+        f"{where}no limits.average_power; a bench with a shutter or an attenuator needs it: "
+        "state the most average power that the sample may get, e.g. limits: {average_power: 150 uW}"
+    )
+
+
+def test_a_virtual_bench_and_one_without_light_may_do_without_a_power_limit(write, tmp_path):
+    (tmp_path / "world.yaml").write_text("", encoding="utf-8")
+    without = {"average_power: 90 uW, ": ""}
+    spec = read_bench(write(replace=without | {"station: station.yaml": "station: station.yaml\nworld: world.yaml"}))
+    assert "no limits.average_power; state the most average power" in spec.warnings[0]
+    assert read_bench(write(replace=without | NO_LIGHT), TODAY).warnings == ()
+
+
+def test_a_bench_without_safe_state_is_warned_about(write):
+    changes = {"safe_state: [shutter.block, attenuator.minimum]": ""}
     spec = read_bench(write(replace=changes), TODAY)
     assert [str(step) for step in spec.safe_state] == ["shutter.block", "attenuator.minimum"]
     assert "no safe_state; [shutter.block, attenuator.minimum] is assumed" in spec.warnings[0]
-    assert "no limits.average_power" in spec.warnings[1]
     short = read_bench(write(replace={"[shutter.block, attenuator.minimum]": "[attenuator.minimum]"}), TODAY)
     assert "safe_state leaves out shutter.block" in short.warnings[0]
 

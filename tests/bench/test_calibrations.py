@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from perovskite_meas.bench.calibration_file import from_mapping
 from perovskite_meas.bench.calibrations import AttenuatorCalibration
 from perovskite_meas.bench.limits import Beam
 from perovskite_meas.core import Value
-from perovskite_meas.core.errors import CalibrationError, UsageError
+from perovskite_meas.core.errors import CalibrationError, LimitError, UsageError
 
 ATTENUATOR = {
     "date": dt.date(2026, 11, 2),
@@ -90,12 +92,34 @@ def test_a_failed_write_leaves_the_old_calibration(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_installed_calibration_changes_the_most_that_is_assumed(make, lab):
+    bench = make({"average_power: 90 uW": "average_power: 1 mW", "fluence: 10 mJ": "fluence: 100 mJ"})
+    assert bench.guard.light == pytest.approx(1.2e-4)
+    bench.install_calibration("attenuator", {**ATTENUATOR, "maximum": 3e-4})
+    assert bench.guard.light == pytest.approx(3e-4)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_written_calibration_can_be_read_by_whom_its_folder_allows(tmp_path: Path):
+    new, old = tmp_path / "new.yaml", tmp_path / "old.yaml"
+    before = os.umask(0o027)
+    try:
+        write_calibration(new, ATTENUATOR)
+        write_calibration(old, ATTENUATOR)
+        old.chmod(0o664)
+        write_calibration(old, ATTENUATOR)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (new, old)] == [0o640, 0o664]
+
+
 def test_an_installed_calibration_is_used_at_once_and_asks_for_the_power_again(bench, lab):
     shutter, attenuator = bench.roles["shutter"], bench.roles["attenuator"]
     shutter.block()
     attenuator.set_power(1e-5)
     bench.install_calibration("attenuator", {**ATTENUATOR, "maximum": 6e-5, "range": [1e-6, 5e-5]})
-    with pytest.raises(UsageError, match="power at the sample is not known"), shutter.exposure():
+    assert bench.guard.power is None
+    with pytest.raises(LimitError, match=r"120 uW .* is assumed: call attenuator.set_power"), shutter.exposure():
         pass
     attenuator.set_power(3e-5)
     assert lab["ell14.angle"].value == pytest.approx(12.5 + 22.5, abs=0.01)

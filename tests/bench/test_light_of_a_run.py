@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from typing import ClassVar
 
 import pytest
 
-from perovskite_meas.core.errors import LimitError, UsageError
+from perovskite_meas.core import Clock, Column, Procedure, Rows
+from perovskite_meas.core.errors import LimitError
+from perovskite_meas.core.roles import PhotonCounter, Shutter
 
 AREA = math.pi * (433e-7) ** 2 / 2
 
@@ -128,9 +131,53 @@ def test_a_bench_without_attenuator_takes_the_stated_maximum_for_the_power(make,
     with bench.roles["shutter"].exposure():
         lab.clock.sleep(1)
     assert bench.ledger.entries()["emitter"]["energy"] == pytest.approx(1.2e-4, rel=0.02)
-    dark = make(replace | {", maximum: 120 uW}\n  pulse": "}\n  pulse"})
-    with pytest.raises(UsageError, match="a bench without attenuator states calibrations"):
-        dark.roles["shutter"].exposure().__enter__()
+    bright = make(replace | {"average_power: 90 uW": "average_power: 100 uW"})
+    with pytest.raises(LimitError, match=r"maximum, bench.yaml:1\d\), is assumed: lower it by hand and state"):
+        bright.roles["shutter"].exposure().__enter__()
+
+
+class Blind(Procedure):
+    """Count without ever asking for the power."""
+
+    columns: ClassVar = (Column("counts", "1", "counts"),)
+
+    def measure(self, *, shutter: Shutter, counter: PhotonCounter, clock: Clock) -> Rows:
+        with shutter.exposure():
+            counts = counter.count(1.0).counts
+        yield {"counts": counts}
+
+
+def test_where_no_power_was_set_limits_and_ledger_take_the_most_that_is_stated(make, lab, points):
+    bench = make({"average_power: 90 uW": "average_power: 150 uW"})
+    rehearsal = bench.rehearse(Blind())
+    assert len(list(Blind().measure(**rehearsal.arguments))) == 1
+    assert rehearsal.problems == []
+    assert rehearsal.max_power == pytest.approx(1.2e-4)
+    list(points().measure(**bench.bind(points())))
+    bench.make_safe()
+    lab["ell14.angle"].value = 12.5  # by hand, to the most light
+    assert len(list(Blind().measure(**bench.bind(Blind())))) == 1
+    assert bench.ledger.entries()["emitter"]["energy"] == pytest.approx(1.2e-4 * 1.01)
+    assert bench.ledger.dose() == pytest.approx(rehearsal.dose, rel=0.25)
+
+
+def test_a_worst_case_beyond_a_limit_is_refused_before_any_light_with_what_to_do(bench, lab):
+    says = r"120 uW at the sample exceeds the limit of 90 uW .*is not known, .*120 uW "
+    says += r"\(calibrations.attenuator.maximum, bench.yaml:13\), is assumed: call attenuator.set_power before"
+    rehearsal = bench.rehearse(Blind())
+    list(Blind().measure(**rehearsal.arguments))
+    assert re.search(says, rehearsal.problems[0])
+    with pytest.raises(LimitError, match=says):
+        list(Blind().measure(**bench.bind(Blind())))
+    assert ("sc10.state", "open") not in lab.log
+
+
+def test_the_highest_of_all_stated_maxima_is_assumed(make):
+    for old, new, watt in (
+        ("maximum: 120 uW}", "maximum: 140 uW}", 1.4e-4),
+        ("waveplate: ell14.angle", "waveplate: {use: ell14.angle, maximum: 1 mW}", 1e-3),
+    ):
+        assert make({old: new}).guard.light == pytest.approx(watt)
 
 
 def test_a_power_at_the_limit_itself_may_be_used(make, lab, points):

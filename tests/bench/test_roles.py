@@ -175,3 +175,31 @@ def test_a_scanner_that_does_not_know_an_empty_place_says_so(make):
     bench = make({", off_emitter: [3 um, 0 um]": ""})
     with pytest.raises(UsageError, match=r"state off_emitter: \[3 um, 0 um\]"):
         bench.roles["scanner"].off_emitter()
+
+
+def test_the_scanner_told_where_the_emitter_is_counts_its_places_from_there(bench, lab):
+    scanner = bench.roles["scanner"]
+    scanner.begin()
+    scanner.move_to(0.2, 0.0)
+    assert scanner.position() == pytest.approx((0.2, 0.0))
+    scanner.centre_on(0.1, -0.06)
+    assert lab["sr400.port_1"].value == pytest.approx(0.6), "being told moves nothing"
+    assert scanner.position() == pytest.approx((0.1, 0.06))
+    scanner.on_emitter()
+    assert (lab["sr400.port_1"].value, lab["sr400.port_2"].value) == pytest.approx((0.55, -0.03))
+    scanner.off_emitter()
+    scanner.begin()  # the next run knows it, too
+    scanner.on_emitter()
+    assert lab["sr400.port_1"].value == pytest.approx(0.55)
+    with pytest.raises(UsageError, match="cannot be at x = nan um"):
+        scanner.centre_on(float("nan"), 0.0)
+
+
+def test_light_close_to_the_emitter_is_booked_on_it(bench):
+    scanner = bench.roles["scanner"]
+    scanner.begin()
+    for place, spot in (((0.2, 0.0), "emitter"), ((0.3, 0.39), "emitter"), ((0.4, 0.4), "0.400,0.400")):
+        scanner.move_to(*place)
+        assert bench.ledger.spot == spot
+    scanner.centre_on(0.4, 0.4)
+    assert bench.ledger.spot == "emitter"

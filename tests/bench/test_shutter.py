@@ -19,8 +19,17 @@ def test_an_exposure_opens_for_the_block_only_and_reads_the_closure_back(bench, 
     assert shutter.is_blocking()
 
 
-def test_nothing_is_opened_while_the_power_is_unknown(bench, lab):
-    with pytest.raises(UsageError, match=r"shutter .*stays closed: the power at the sample is not known"):
+def test_nothing_is_opened_while_neither_the_power_nor_its_maximum_is_known(make, lab):
+    attenuator = "  attenuator: {date: 2026-11-02, maximum: 120 uW, angle_of_maximum: 12.5 deg, extinction: 1e-4, "
+    bench = make(
+        {
+            "  attenuator: {use: ell14.angle, calibration: attenuator}\n": "",
+            f"{attenuator}range: [0.5 uW, 110 uW]}}\n": "",
+            ", attenuator.minimum]": "]",
+            ", maximum: 120 uW}": "}",
+        }
+    )
+    with pytest.raises(UsageError, match=r"shutter .*stays closed: the power .* is not known.*; call .*or state"):
         bench.roles["shutter"].exposure().__enter__()
     assert ("sc10.state", "open") not in lab.log
 

@@ -1,11 +1,14 @@
 """Procedures are frozen, validated values."""
 
+import copy
+import pickle
 from typing import ClassVar
 
 import pytest
 
 from perovskite_meas.core import Clock, Column, Linspace, Procedure, Rows, Sweep, param
-from perovskite_meas.core.errors import ParameterError
+from perovskite_meas.core.errors import ParameterError, UsageError
+from perovskite_meas.core.procedure import extra_of
 from perovskite_meas.core.roles import Scanner, Shutter
 from perovskite_meas.procedures import PowerCalibration, TwoPhotonSaturation
 
@@ -74,6 +77,39 @@ def test_the_text_form_shows_only_what_differs_from_the_defaults() -> None:
 def test_parameters_come_back_from_json() -> None:
     toy = Toy(points="Linspace(0, 2, 5)", bias="3 mV")
     assert Toy(**toy.to_json()) == toy
+
+
+@pytest.mark.parametrize("kind", [TwoPhotonSaturation, PowerCalibration])
+def test_a_procedure_can_be_copied_and_pickled(kind: type[Procedure]) -> None:
+    whole = kind()
+    for again in (copy.copy(whole), copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))):  # noqa: S301
+        assert again == whole
+        assert again.to_json() == whole.to_json()
+
+
+class Positive(Procedure):
+    """Take no zero."""
+
+    power: float = param("1 uW", unit="W", above=0, high="1 mW", doc="power")
+    powers: Sweep = param("1 uW, 2 uW", unit="W", above="0.1 uW", doc="powers")
+    gain: float = param(2, above=1, doc="gain")
+
+
+def test_a_parameter_may_have_to_be_above_a_bound() -> None:
+    assert Positive(power="1 nW", gain=1.0001).power == 1e-9
+    with pytest.raises(ParameterError) as caught:
+        Positive(power=0, powers=[2e-7, 1e-7], gain=1)
+    assert list(caught.value.problems) == [
+        "power = 0 W must be above 0 W and at most 1 mW (range set by the procedure)",
+        "powers = 100 nW must be above 100 nW (range set by the procedure)",
+        "gain = 1 must be above 1 (range set by the procedure)",
+    ]
+    with pytest.raises(ParameterError, match="at most 1 mW"):
+        Positive(power="2 mW")
+    assert extra_of(Positive.model_fields["power"]) == {"unit": "W", "low": None, "high": 1e-3, "above": 0.0}
+    assert Positive.model_fields["gain"].json_schema_extra["above"] == 1
+    with pytest.raises(UsageError, match="either low=0 or above=0"):
+        param(1, low=0, above=0, doc="both")
 
 
 def test_roles_are_read_from_the_signature() -> None:

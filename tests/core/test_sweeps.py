@@ -1,5 +1,9 @@
 """Sweeps are values: they iterate, compose, and come back from their text."""
 
+import copy
+import pickle
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +43,42 @@ def test_every_sweep_comes_back_from_its_text_with_the_same_points(sweep: Sweep)
     again = parse_sweep(str(sweep))
     assert again == sweep
     assert list(again) == list(sweep)
+
+
+@given(sweeps)
+def test_every_sweep_can_be_copied_and_pickled(sweep: Sweep) -> None:
+    for again in (copy.copy(sweep), copy.deepcopy(sweep), pickle.loads(pickle.dumps(sweep))):  # noqa: S301
+        assert type(again) is type(sweep)
+        assert again == sweep
+        assert list(again) == list(sweep)
+        with pytest.raises(AttributeError, match="frozen"):
+            again.num = 4
+
+
+@given(sweeps)
+def test_a_point_is_had_by_its_number(sweep: Sweep) -> None:
+    points = list(sweep)
+    assert [sweep[number] for number in range(len(sweep))] == points
+    assert sweep[-1] == points[-1]
+    with pytest.raises(IndexError, match=f"has {len(points)} points"):
+        sweep[len(points)]
+
+
+def test_a_slice_of_a_sweep_is_refused() -> None:
+    with pytest.raises(TypeError, match="slice"):
+        Linspace(0, 1, 3)[:2]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("points", [[1e-6, 2e-6], (1e-6, 2e-6), np.array([1e-6, 2e-6])])
+def test_values_may_be_given_as_one_list_tuple_or_array(points: object) -> None:
+    assert Values(points) == Values(1e-6, 2e-6) == parse_sweep("Values([1e-6, 2e-6])")
+    assert list(Values(["1 uW", "2 uW"]).in_unit("W")) == pytest.approx([1e-6, 2e-6])
+
+
+@pytest.mark.parametrize("points", [([],), ([1], [2]), (None,), (np.ones((2, 2)),)])
+def test_what_is_no_point_is_refused(points: tuple[object, ...]) -> None:
+    with pytest.raises(UsageError, match=r"cannot visit|names no point"):
+        Values(*points)
 
 
 def test_quantities_with_units_become_numbers_in_the_asked_unit() -> None:

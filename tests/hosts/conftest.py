@@ -14,6 +14,7 @@ QUICK: dict[str, Any] = {
     "dwell": "20 ms",
     "meter_time": "5 ms",
     "darks": 1,
+    "centring_dwell": "20 ms",
     "reference_every": 3,
 }
 

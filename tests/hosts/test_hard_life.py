@@ -15,9 +15,11 @@ import pytest
 from perovskite_meas import load_record, run
 from perovskite_meas.bench import Bench
 from perovskite_meas.core.errors import BenchError, UsageError
+from perovskite_meas.core.plugins import find
 from perovskite_meas.hosts import _patience
 from perovskite_meas.hosts._station import read_station
 from perovskite_meas.hosts.qcodes_bench import QCoDeSBench
+from perovskite_meas.hosts.qcodes_run import prepare
 from perovskite_meas.procedures import TwoPhotonSaturation
 from perovskite_meas.runner import finish, folder, hooks
 
@@ -208,3 +210,38 @@ def test_ctrl_c_on_the_command_line_is_one_screen_without_the_traceback_that_qco
     assert process.returncode == 3
     assert "rows are kept in" in told
     assert "Traceback" not in told
+
+
+def test_the_record_is_found_from_any_working_directory(
+    bench: QCoDeSBench, quick: TwoPhotonSaturation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    made = run(quick, bench, into="runs")
+    assert made.folder is not None
+    stored = load_record(Path("runs") / made.folder.name)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for record in (made, stored):
+        assert record.report is not None
+        assert record.report.is_absolute()
+        assert record.report.is_file()
+
+
+def test_a_closed_bench_is_refused_before_anything_is_made(
+    bench: QCoDeSBench, quick: TwoPhotonSaturation, tmp_path: Path
+) -> None:
+    bench.close()
+    with pytest.raises(UsageError, match="this bench is closed; open it again with load_bench"):
+        run(quick, bench, into=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("wrong", [lambda _: 1 / 0, lambda _: "bright"])
+def test_a_forecast_that_fails_is_told_in_the_plan_and_refuses_nothing(
+    bench: QCoDeSBench, quick: TwoPhotonSaturation, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Any], Any]
+) -> None:
+    monkeypatch.setattr(find("analyses", "saturation"), "_forecast", wrong)
+    rehearsed = prepare(quick, bench)
+    (told,) = rehearsed.forecasts["saturation"].unknown
+    assert told.startswith("the forecast failed: ")
+    assert any(told in line for line in rehearsed.lines())

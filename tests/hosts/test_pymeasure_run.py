@@ -163,7 +163,7 @@ def test_a_hook_that_fails_leaves_the_run_finished_and_is_said_in_the_log(
 ) -> None:
     procedure = TwoPhotonSaturation(**QUICK)
     assert finished(Worker(Results(procedure, str(tmp_path / "run.csv")))) == "finished"
-    assert "analysis 'saturation' failed" in caplog.text
+    assert "analysis 'saturation' refused" in caplog.text
     assert any("saturation" in problem for problem in procedure.record.problems)
 
 

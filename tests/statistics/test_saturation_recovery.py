@@ -54,7 +54,6 @@ def table_for(folder: Path, source: Path, case: Case, ratio: float) -> Path:
     lines = ["    lifetime: 20 ns +- 2 ns"]
     if case.prior:
         lines.append(f"    biexciton_ratio: {ratio:.5f} +- 0.03")
-    head = head.replace("centring: 50 nm", "centring: 50 nm" if case.session_errors else "centring: 0 nm")
     bench.write_text(head + "  expect:\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return bench
 

@@ -12,8 +12,10 @@ from perovskite_meas.core.analysis import Forecast, analysis
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
+from .centring import with_centring
 from .counts import live_rate
 from .estimators import estimators, spread
+from .expectations import surprises
 from .fit import Fit
 from .full import Recipe, full_fit, light_seen, slope_fit
 from .gates import Facts, darkness_refusal, flags, leak_is_seen, period_refusal, sigma_refusal, slope_refusal, verdict
@@ -70,7 +72,8 @@ def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult
     Raises:
         AnalysisRefused: the rows cannot support any fit.
     """
-    setup, rows = _with_trusted_q(Setup.of(data)), read_rows(data)
+    rows = read_rows(data)
+    setup, centred = with_centring(_with_trusted_q(Setup.of(data)), data)
     power = powers(rows, setup)
     model = build_model(rows, power, setup)
     refused = period_refusal(setup, finite_period=finite_period)
@@ -89,19 +92,22 @@ def analyse(data: xr.Dataset, *, finite_period: bool = True) -> SaturationResult
     found = systematics(model, recipe, best, quadratic, setup)
     facts = _facts(model, best, rows, setup, slope)
     refused = refused or slope_refusal(slope) or sigma_refusal(facts.relative)
-    notes = [*power.notes, *flags(facts, setup, found)]
+    notes = [*power.notes, *centred, *flags(facts, setup, found)]
     if rows.dropped:
         notes.insert(0, f"{rows.dropped} row(s) without finite counts, live time or power readings were left out")
     measured = _cross_section(setup, model, best, found)
     others = estimators(model, recipe, best, rows, setup)
     claimed = None if refused else measured
+    brightness = _exponential(best, "ln_brightness", "cps")
+    if claimed is not None:
+        notes += surprises(data, {"cross_section": claimed, "brightness": brightness})
     return SaturationResult(
         cross_section=claimed,
         convention=setup.convention,
         saturation_fluence=_saturation_fluence(setup, model, best, found),
         low_power_slope=slope,
         biexciton_ratio=Value(best.value("q"), best.sigma("q"), "1"),
-        brightness=_exponential(best, "ln_brightness", "cps"),
+        brightness=brightness,
         background=_background(best),
         reversibility=facts.reversibility,
         return_ratio=facts.return_ratio,

@@ -26,6 +26,8 @@ FEW = 5
 def estimators(model: Model, recipe: Recipe, best: Fit, rows: Rows, setup: Setup) -> dict[str, Value]:
     """Return cross-sections in GM by name, each with its statistical sigma only.
 
+    `full_model`: the full fit under the central ladder law alone, before the mean over the laws is taken; the reported
+    cross-section is that mean, so the two differ by `Systematics.shift`. All the others keep the central law, too.
     `quadratic_only` and `with_leak`: without and with a part of <N> that is linear in the power; `full_model` is one
     of the two. `q_zero`: no light from multiexcitons. `isolated_pulses`: no exciton outlives the period.
     `no_drift`: constant brightness. `up_only`: without down and return rows. `x_below_3`: rows with <N> < 3,

@@ -51,7 +51,7 @@ class Rows:
     dose: Array
     """J/cm^2 on the emitter before this exposure."""
     dropped: int
-    """Rows left out because a number is missing."""
+    """Rows left out because a number is missing; those of the series 'centring' are not meant for the fit."""
 
     def of(self, *names: str) -> Mask:
         """Select the rows of the named series."""
@@ -107,7 +107,7 @@ def read_rows(data: xr.Dataset) -> Rows:
         counts=column["counts"][good],
         live_time=column["live_time"][good],
         dose=column["dose"][good],
-        dropped=int((~good).sum()),
+        dropped=int((~good & (names != "centring")).sum()),
     )
     if missing := shortcomings(rows.series, rows.power_set):
         raise AnalysisRefused("; ".join(missing))

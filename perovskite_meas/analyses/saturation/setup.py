@@ -40,7 +40,7 @@ class Setup:
     waist: Value
     """1/e^2 intensity radius, in nm."""
     centring: float
-    """Rms radial distance of the emitter from the beam axis, in nm."""
+    """Rms radial distance of the emitter from where it is taken to be, in nm."""
     ratio: Value
     """Power at the sample over power on the head."""
     zero: Value
@@ -55,6 +55,8 @@ class Setup:
     """Prior for Q_BX/Q_X."""
     convention: str
     """'absorbed_photons' or 'excitations'."""
+    offset: float = 0.0
+    """Known distance of the emitter from the beam axis, in nm; 0 unless the run centred it."""
 
     @classmethod
     def of(cls, data: xr.Dataset) -> Setup:
@@ -117,11 +119,11 @@ class Setup:
     def centring_factor(self) -> tuple[float, float]:
         """Return mean and rms of exp(-4 r^2/w^2) over the emitter's unknown place in the beam.
 
-        r^2 is exponential with mean centring^2 (two equal Gaussian coordinates).
+        Two equal Gaussian coordinates of rms radius `centring` about a place at the distance `offset`.
         """
-        t = (self.centring / self.waist.nominal) ** 2
-        mean = 1.0 / (1.0 + 4.0 * t)
-        return mean, math.sqrt(max(0.0, 1.0 / (1.0 + 8.0 * t) - mean**2))
+        t, known = (self.centring / self.waist.nominal) ** 2, (self.offset / self.waist.nominal) ** 2
+        mean, square = (math.exp(-a * known / (1.0 + a * t)) / (1.0 + a * t) for a in (4.0, 8.0))
+        return mean, math.sqrt(max(0.0, square - mean**2))
 
     def cross_section(self, alpha: float) -> float:
         """Return sigma2 in GM from alpha = <N>/P^2 in 1/W^2.

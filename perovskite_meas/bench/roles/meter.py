@@ -69,7 +69,7 @@ class PlannedMeter(PowerMeterAdapter):
 
     def _reading(self) -> float:
         self.clock.sleep(0.005)
-        name, power = self.option("calibration"), self.guard.power
+        name, power = self.option("calibration"), self.guard.light
         if power is None:
             return 0.0
         if name is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from ...core.errors import UsageError
-from ..ledger import EMITTER
+from ..ledger import EMITTER, REACH
 from .base import Option, RoleAdapter, RoleSpec, Table
 
 _SAME_PLACE = 0.02
@@ -47,8 +48,27 @@ class ScannerAdapter(RoleAdapter):
             axis.set(volt)
         self._left_at = here
         self.clock.sleep(self.option("settle"))
-        at_emitter = abs(x) <= _SAME_PLACE and abs(y) <= _SAME_PLACE
-        self.guard.ledger.move(EMITTER if at_emitter else f"{x:.3f},{y:.3f}")
+        self._book(x, y)
+
+    def position(self) -> tuple[float, float]:
+        """Return where the spot was last sent: x, y in um, relative to the emitter."""
+        if self._origin is None or self._left_at is None:
+            self.begin()
+        origin, here, scale = self._origin or (0.0, 0.0), self._left_at or (0.0, 0.0), self.option("scale")
+        return (here[0] - origin[0]) * scale, (here[1] - origin[1]) * scale
+
+    def centre_on(self, x: float, y: float) -> None:
+        """Take the emitter to be at x, y in um, relative to where it was taken to be; does not move.
+
+        Raises:
+            UsageError: x or y is not a finite number.
+        """
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise UsageError(f"{self.label}: the emitter cannot be at x = {x} um, y = {y} um; state finite numbers")
+        here = self.position()
+        origin, scale = self._origin or (0.0, 0.0), self.option("scale")
+        self._origin = (origin[0] + x / scale, origin[1] + y / scale)
+        self._book(here[0] - x, here[1] - y)
 
     def on_emitter(self) -> None:
         """Return to the emitter."""
@@ -64,6 +84,9 @@ class ScannerAdapter(RoleAdapter):
         if place is None:
             raise UsageError(f"{self.label}: where the sample is empty is not known; state off_emitter: [3 um, 0 um]")
         self.move_to(*place)
+
+    def _book(self, x: float, y: float) -> None:
+        self.guard.ledger.move(EMITTER if math.hypot(x, y) <= REACH else f"{x:.3f},{y:.3f}")
 
     def _read(self) -> tuple[float, float]:
         x, y = (float(axis.get()) for axis in self._axes)
