@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -198,17 +197,21 @@ def _refuse_if_in_use(names: tuple[str, ...]) -> None:
 
 def _new_worlds(names: tuple[str, ...], spec: BenchSpec, world: str | Path | None, seed: int | None) -> dict[str, Any]:
     """Start a new World in each library; sessions that someone has opened there end, so names are checked before."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
-        raise UsageError(f"seed = {seed!r} must be a whole number")
+    _refuse_odd_seed(seed)
     chosen = spec.world if world is None else _world_file(Path(world))
     if chosen is not None and not chosen.is_file():
         raise BenchError(f"{spec.path}: the world file is missing:", [f"{chosen} does not exist"])
     libraries: dict[str, Any] = {}
     for name in names:
         library: Any = pyvisa.ResourceManager(name).visalib
-        library.reset(world=chosen, seed=None if seed is None else int(seed), speed=spec.clock_speed)
+        library.reset(world=chosen, seed=seed, speed=spec.clock_speed)
         libraries[name] = library
     return libraries
+
+
+def _refuse_odd_seed(seed: object) -> None:
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise UsageError(f"seed = {seed!r} must be a whole number")
 
 
 def _world_file(given: Path) -> Path:
