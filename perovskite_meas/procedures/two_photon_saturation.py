@@ -207,7 +207,7 @@ def top(step: float, minus: float, middle: float, plus: float) -> float:
         >>> round(top(200, 500, 1000, 500))
         0
         >>> round(top(200, 2500, 10000, 3500), 1)
-        14.2
+        13.8
     """
     if not all(math.isfinite(count) and count > 0 for count in (minus, middle, plus)):
         return math.nan
