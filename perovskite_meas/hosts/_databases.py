@@ -1,8 +1,12 @@
-"""The databases that this process has written runs to, the latest first: where a run number is looked up."""
+"""Databases: the lab's own, and those that this process has written runs to."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import qcodes
+import qcodes.dataset as qcd
+from qcodes.dataset.experiment_container import Experiment
 
 _written: list[Path] = []
 
@@ -18,3 +22,21 @@ def remember(database: Path) -> None:
 def remembered() -> tuple[Path, ...]:
     """Return the databases of this process's runs, the latest first."""
     return tuple(_written)
+
+
+def labs_database() -> Path | None:
+    """Return the database that the lab has chosen in QCoDeS; None where it does not exist."""
+    path = Path(str(qcodes.config["core"]["db_location"])).expanduser()
+    return path if path.is_file() else None
+
+
+def open_experiment(database: Path, name: str, sample: str, *, current: bool) -> Experiment:
+    """Open an experiment of `database`: the lab's current one where asked for and there, else that of the name."""
+    connection = qcd.connect(str(database))
+    try:
+        if current and qcd.experiments(connection):
+            return qcd.load_experiment(qcd.get_default_experiment_id(connection), conn=connection)
+        return qcd.load_or_create_experiment(name, sample, conn=connection, load_last_duplicate=True)
+    except BaseException:
+        connection.close()
+        raise

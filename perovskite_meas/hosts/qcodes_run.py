@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import qcodes
-import qcodes.dataset as qcd
 import xarray as xr
+from qcodes.dataset.experiment_container import Experiment
 
 from perovskite_meas.bench import Bench
 from perovskite_meas.core.errors import BenchError, UsageError
@@ -28,7 +27,7 @@ from perovskite_meas.runner.progress import Progress
 from perovskite_meas.runner.provenance import provenance
 from perovskite_meas.runner.record import Record
 
-from ._databases import remember
+from ._databases import labs_database, open_experiment, remember
 from ._patience import patiently
 from ._store import (
     ANALYSIS_TAG,
@@ -103,21 +102,6 @@ def run(procedure: Procedure, bench: QCoDeSBench, into: str | Path = "runs", *, 
     return record
 
 
-def _own_database() -> Path | None:
-    """Return the database that the lab has chosen in QCoDeS; None where it does not exist."""
-    path = Path(str(qcodes.config["core"]["db_location"])).expanduser()
-    return path if path.is_file() else None
-
-
-def _own_experiment(database: Path) -> Any:
-    """Return the lab's current experiment; make one where the database has none yet."""
-    connection = qcd.connect(str(database))
-    try:
-        return qcd.load_experiment(qcd.get_default_experiment_id(connection), conn=connection)
-    except ValueError:
-        return qcd.load_or_create_experiment("perovskite_meas", "sample", conn=connection)
-
-
 class _Run:
     """One run in progress."""
 
@@ -136,16 +120,23 @@ class _Run:
     def stored(self, progress: bool | None) -> Record:
         """Run into the lab's database, or into `runs.db`; requests to end wait while QCoDeS writes."""
         asked = self.requests.raise_noted
-        own = _own_database() if self.bench.adopted else None
+        own = labs_database() if self.bench.adopted else None
         if own is not None:
-            return self._go(patiently(own, lambda: _own_experiment(own), asked), progress)
+            begin = partial(open_experiment, own, "perovskite_meas", "sample", current=True)
+            return self._within(patiently(own, begin, asked), progress)
         database = self.into / "runs.db"
         with own_database(database, asked):
             name, sample = type(self.procedure).__name__, self.bench.spec.sample.name or "sample"
-            begin = partial(qcd.load_or_create_experiment, name, sample, load_last_duplicate=True)
-            return self._go(patiently(database, begin, asked), progress)
+            begin = partial(open_experiment, database, name, sample, current=False)
+            return self._within(patiently(database, begin, asked), progress)
 
-    def _go(self, experiment: Any, progress: bool | None) -> Record:
+    def _within(self, experiment: Experiment, progress: bool | None) -> Record:
+        try:
+            return self._go(experiment, progress)
+        finally:
+            experiment.conn.close()
+
+    def _go(self, experiment: Experiment, progress: bool | None) -> Record:
         self.requests.raise_noted()
         name = type(self.procedure).__name__
         made = measurement(name, self.procedure.columns, experiment, self.bench.station)
@@ -214,7 +205,6 @@ class _Run:
             self._tag(dataset, {name: _summary(result) for name, result in record.results.items()})
         record.run_id, record.guid = dataset.run_id, guid
         record.open_dataset = lambda: open_by_guid(guid, database)
-        dataset.conn.close()
         return record, stopped
 
     def _data(self, dataset: Any, sink: DatasetSink) -> xr.Dataset:

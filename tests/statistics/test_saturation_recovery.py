@@ -26,12 +26,16 @@ class Case:
     session_errors: bool
     prior: bool
     highest_statistical: float
+    narrowest: float = 0.8
+    """Least width of the pulls."""
 
 
+# Where no ratio is stated, the analysis allows for any from 0 to 0.3, and the truths drawn here fill only a part of
+# that range: the pulls must then be narrower than 1.
 CASES = (
     Case("session errors on, q = prior +- 0.03, total sigma", True, True, 0.04),
     Case("session errors off, q = prior +- 0.03, statistical", False, True, 0.04),
-    Case("session errors off, q free, statistical", False, False, 0.12),
+    Case("session errors off, q free, statistical", False, False, 0.12, narrowest=0.3),
 )
 
 
@@ -134,6 +138,6 @@ def test_the_cross_section_is_recovered_with_an_honest_sigma(
     # With few seeds the width itself is uncertain by 1/sqrt(2 n); 100 seeds are held to the bounds as they stand.
     slack = 0.0 if len(found) >= 100 else 2.5 / np.sqrt(2 * len(found))
     assert abs(median) <= 0.5 + slack
-    assert 0.8 - slack <= width <= 1.25 + slack
+    assert case.narrowest - slack <= width <= 1.25 + slack
     assert np.median(columns["statistical"]) <= case.highest_statistical
     assert np.median(columns["hyperbola"]) > 5
