@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from perovskite_meas.core.errors import RecordError
-from perovskite_meas.runner.folder import DATA, PROVENANCE, read_data, read_json
+from perovskite_meas.runner.folder import DATA, PROVENANCE, label, read_data, read_json, stored_status
 from perovskite_meas.runner.hooks import stored_results
 from perovskite_meas.runner.record import Record
 
@@ -49,17 +49,10 @@ def csv_record(path: Path, folder: Path | None = None) -> Record:
         data = read_data(folder / DATA)
     else:
         data = _rebuild(path, folder, facts, problems)
-    status = str(facts.get("status", "running"))
-    status = "interrupted" if status == "running" else status
-    procedure = facts["procedure"]
-    data.attrs |= {
-        "procedure": procedure["name"],
-        "parameters": procedure["parameters"],
-        "conditions": facts.get("conditions", {}),
-        "status": status,
-    }
+    status = stored_status(facts)
+    label(data, facts, status)
     return Record(
-        procedure=str(procedure["name"]),
+        procedure=str(facts["procedure"]["name"]),
         status=status,
         folder=folder,
         data=data,

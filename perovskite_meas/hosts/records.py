@@ -11,7 +11,7 @@ import xarray as xr
 
 from perovskite_meas.core.errors import RecordError
 from perovskite_meas.runner.finish import finish
-from perovskite_meas.runner.folder import DATA, PROVENANCE, make_folder, read_data, read_json
+from perovskite_meas.runner.folder import DATA, PROVENANCE, label, make_folder, read_data, read_json, stored_status
 from perovskite_meas.runner.hooks import stored_results
 from perovskite_meas.runner.record import Record
 
@@ -98,15 +98,8 @@ def _read_rows(guid: str, database: Path, facts: dict[str, Any]) -> xr.Dataset:
 
 
 def _record(folder: Path | None, facts: dict[str, Any], data: xr.Dataset, guid: str, database: Path) -> Record:
-    status = str(facts.get("status", "running"))
-    status = "interrupted" if status == "running" else status
-    data.attrs |= {
-        "procedure": facts["procedure"]["name"],
-        "parameters": facts["procedure"]["parameters"],
-        "conditions": facts.get("conditions", {}),
-        "status": status,
-        "started": facts.get("started", ""),
-    }
+    status = stored_status(facts)
+    label(data, facts, status)
     return Record(
         procedure=str(facts["procedure"]["name"]),
         status=status,

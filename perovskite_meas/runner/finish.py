@@ -11,7 +11,7 @@ import xarray as xr
 
 from perovskite_meas.report import write_report
 
-from .folder import DATA, PROVENANCE, write_data, write_json
+from .folder import DATA, PROVENANCE, label, write_data, write_json
 from .hooks import analyse, stored_results
 from .interrupt import Requests, Terminated
 from .keep import keep_calibrations
@@ -73,13 +73,7 @@ def _finish(
     requests: Requests,
 ) -> tuple[Record, KeyboardInterrupt | None]:
     procedure = facts["procedure"]["name"]
-    data.attrs |= {
-        "procedure": procedure,
-        "parameters": facts["procedure"]["parameters"],
-        "conditions": facts.get("conditions", {}),
-        "status": status,
-        "started": facts.get("started", ""),
-    }
+    label(data, facts, status)
     _try(problems, "data.nc", lambda: write_data(folder / DATA, data))
     facts |= {"status": status, "problems": list(problems), "rows": int(data.sizes.get("row", 0))}
     # Already here: an analysis may take long, or take the whole process with it.

@@ -87,6 +87,23 @@ def _plain(item: Any) -> Any:
     return str(item)
 
 
+def label(data: xr.Dataset, facts: Mapping[str, Any], status: str) -> None:
+    """Write into a run's data what its analyses may ask: procedure, parameters, conditions, status and start."""
+    data.attrs |= {
+        "procedure": facts["procedure"]["name"],
+        "parameters": facts["procedure"]["parameters"],
+        "conditions": facts.get("conditions", {}),
+        "status": status,
+        "started": facts.get("started", ""),
+    }
+
+
+def stored_status(facts: Mapping[str, Any]) -> str:
+    """Return how a stored run ended; "interrupted" where it was killed before it could say."""
+    status = str(facts.get("status", "running"))
+    return "interrupted" if status == "running" else status
+
+
 _NESTED = ("units", "conditions", "parameters")
 _HEADERS = 300_000
 """Bytes that names, attributes and HDF5's own pages may take besides the numbers."""
