@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 
 from perovskite_meas.core.errors import RecordError
-from perovskite_meas.runner.folder import DATA, PROVENANCE, label, read_data, read_json, stored_status
-from perovskite_meas.runner.hooks import stored_results
-from perovskite_meas.runner.record import Record
+from perovskite_meas.runner.folder import DATA, PROVENANCE, read_data, read_json
+from perovskite_meas.runner.record import Record, stored_record
 
 from ._arrays import ARRAYS, read_arrays
 from ._store import assemble, columns_of
@@ -49,17 +48,9 @@ def csv_record(path: Path, folder: Path | None = None) -> Record:
         data = read_data(folder / DATA)
     else:
         data = _rebuild(path, folder, facts, problems)
-    status = stored_status(facts)
-    label(data, facts, status)
-    return Record(
-        procedure=str(facts["procedure"]["name"]),
-        status=status,
-        folder=folder,
-        data=data,
-        results=stored_results(folder),
-        problems=tuple(problems),
-        provenance=facts,
-    )
+    record = stored_record(folder, facts, data)
+    record.problems = tuple(problems)
+    return record
 
 
 def count_rows(path: Path) -> int:

@@ -11,9 +11,8 @@ import xarray as xr
 
 from perovskite_meas.core.errors import RecordError
 from perovskite_meas.runner.finish import finish
-from perovskite_meas.runner.folder import DATA, PROVENANCE, label, make_folder, read_data, read_json, stored_status
-from perovskite_meas.runner.hooks import stored_results
-from perovskite_meas.runner.record import Record
+from perovskite_meas.runner.folder import DATA, PROVENANCE, make_folder, read_data, read_json
+from perovskite_meas.runner.record import Record, stored_record
 
 from ._databases import remembered
 from ._store import columns_of, dataset_to_xarray, open_by_guid, open_by_id, run_facts
@@ -98,20 +97,10 @@ def _read_rows(guid: str, database: Path, facts: dict[str, Any]) -> xr.Dataset:
 
 
 def _record(folder: Path | None, facts: dict[str, Any], data: xr.Dataset, guid: str, database: Path) -> Record:
-    status = stored_status(facts)
-    label(data, facts, status)
-    return Record(
-        procedure=str(facts["procedure"]["name"]),
-        status=status,
-        folder=folder,
-        data=data,
-        results=stored_results(folder) if folder is not None else {},
-        problems=tuple(facts.get("problems", ())),
-        provenance=facts,
-        run_id=facts.get("host", {}).get("run_id"),
-        guid=guid,
-        open_dataset=lambda: open_by_guid(guid, database),
-    )
+    record = stored_record(folder, facts, data)
+    record.run_id, record.guid = facts.get("host", {}).get("run_id"), guid
+    record.open_dataset = lambda: open_by_guid(guid, database)
+    return record
 
 
 def reanalyse(record: Record, analyses: Iterable[str] | None = None, into: str | Path = "runs") -> Record:

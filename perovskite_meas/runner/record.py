@@ -10,6 +10,9 @@ from typing import Any
 
 import xarray as xr
 
+from .folder import label, stored_status
+from .hooks import stored_results
+
 
 @dataclass
 class Record:
@@ -52,3 +55,18 @@ class Record:
     def report(self) -> Path | None:
         """Where the HTML report lies."""
         return None if self.folder is None else self.folder / "report.html"
+
+
+def stored_record(folder: Path | None, facts: Mapping[str, Any], data: xr.Dataset) -> Record:
+    """Return a run as its folder tells it, whatever its host; `facts` is its provenance."""
+    status = stored_status(facts)
+    label(data, facts, status)
+    return Record(
+        procedure=str(facts["procedure"]["name"]),
+        status=status,
+        folder=folder,
+        data=data,
+        results=stored_results(folder) if folder is not None else {},
+        problems=tuple(str(problem) for problem in facts.get("problems", ())),
+        provenance=facts,
+    )
