@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from .clock import Clock as Clock
+from .tags import Tags
 
 
 class PowerReading(NamedTuple):
@@ -77,6 +78,29 @@ class PhotonCounter(Protocol):
 
     def count(self, dwell: float) -> Count:
         """Count for `dwell` s and return counts and live time."""
+
+
+@runtime_checkable
+class TimeTagger(Protocol):
+    """Records the arrival time of every photon."""
+
+    def acquire(self, seconds: float, mark: int = 1) -> Tags:
+        """Record for `seconds` and return the tags, times from the start of this recording.
+
+        Where the run keeps raw tags they are appended to its file, between a marker `mark` (1 to 14) at the start
+        and a marker 15 at the end.
+        """
+
+    def sync_rate(self) -> float:
+        """Return the laser pulses per second on the sync input, in Hz; 0 where there are none."""
+
+
+@runtime_checkable
+class ReferenceLight(Protocol):
+    """Split, attenuated laser light at the emission colour that goes to the detectors and not to the sample."""
+
+    def shining(self) -> AbstractContextManager[None]:
+        """Let it onto the detectors for the duration of a `with` block; blocked again however the block ends."""
 
 
 @runtime_checkable

@@ -1,0 +1,1 @@
+"""The compiled loops; what they are given has been checked."""
