@@ -19,6 +19,7 @@ from .handle import Resolve
 from .ledger import DoseLedger
 from .limits import Beam
 from .provenance import conditions_of, description_of
+from .recordings import Recordings
 from .rehearsal import Breaches, PlanningClock, Rehearsal
 from .roles import RoleAdapter, Table
 from .spec import BenchSpec
@@ -44,6 +45,7 @@ class Bench:
         self.limits = spec.limits
         self.ledger = DoseLedger(self._beam, clock)
         self.guard = Guard(spec.limits, self._beam, self.ledger)
+        self.recordings = Recordings()
         self._calibrations: dict[str, Calibration] = dict(spec.calibrations)
         self.roles, problems = self._adapters(resolve, self.guard, clock)
         if problems:
@@ -145,7 +147,8 @@ class Bench:
             for role in self.spec.roles.values()
             if role.kind == "attenuator"
         }
-        table = Table(resolve, guard, clock, self._calibrations, attenuators)
+        recordings = None if resolve is None else self.recordings
+        table = Table(resolve, guard, clock, self._calibrations, attenuators, recordings)
         adapters, problems = {}, []
         for name, role in self.spec.roles.items():
             cls = role.adapter if resolve is not None else (role.adapter.twin or role.adapter)

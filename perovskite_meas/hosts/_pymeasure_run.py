@@ -98,7 +98,7 @@ class HostedRun:
         self._sink = EmitSink(self._procedure.columns, self.folder, emit, stop_asked, own_file, watched, self._progress)
         self._driven = True
         try:
-            drive(self._procedure, self._bench, self._sink, None, self._problems)
+            drive(self._procedure, self._bench, self._sink, None, self._problems, folder=self.folder)
         except StopRequested:
             self._status = "aborted"
         except BaseException as error:

@@ -29,6 +29,7 @@ from ._patience import patiently, reason
 
 RUN_TAG = "perovskite_meas_run"
 ANALYSIS_TAG = "perovskite_meas_analysis"
+RECORDINGS_TAG = "perovskite_meas_recordings"
 
 log = logging.getLogger(__name__)
 

@@ -31,6 +31,7 @@ from ._databases import labs_database, open_experiment, remember
 from ._patience import patiently
 from ._store import (
     ANALYSIS_TAG,
+    RECORDINGS_TAG,
     RUN_TAG,
     DatasetSink,
     columns_of,
@@ -151,7 +152,7 @@ class _Run:
                 folder = self._open_folder(dataset)
                 sink = DatasetSink(saver, self.procedure.columns)
                 try:
-                    drive(self.procedure, self.bench, sink, watcher, self.problems, self.requests)
+                    drive(self.procedure, self.bench, sink, watcher, self.problems, self.requests, folder)
                 except BaseException as error:
                     failure = error
                     raise
@@ -201,8 +202,10 @@ class _Run:
             record = finish(folder, data, self.facts, status, self.problems, bench=self.bench, requests=self.requests)
         except KeyboardInterrupt as stop:
             record, stopped = stop.record, stop  # type: ignore[attr-defined]
+        if recordings := self.facts.get("recordings"):
+            self._tag(dataset, RECORDINGS_TAG, recordings)
         if record.results:
-            self._tag(dataset, {name: _summary(result) for name, result in record.results.items()})
+            self._tag(dataset, ANALYSIS_TAG, {name: _summary(result) for name, result in record.results.items()})
         record.run_id, record.guid = dataset.run_id, guid
         record.open_dataset = lambda: open_by_guid(guid, database)
         return record, stopped
@@ -224,11 +227,11 @@ class _Run:
             self.problems.append("the database still has rows to write")
         return data
 
-    def _tag(self, dataset: Any, summary: Mapping[str, Any]) -> None:
+    def _tag(self, dataset: Any, tag: str, facts: Mapping[str, Any]) -> None:
         try:
-            dataset.add_metadata(ANALYSIS_TAG, json.dumps(summary, default=str))
+            dataset.add_metadata(tag, json.dumps(facts, default=str))
         except (sqlite3.Error, RuntimeError) as error:
-            self.problems.append(f"the results could not be noted in the database: {error}")
+            self.problems.append(f"{tag} could not be noted in the database: {error}")
 
 
 def _summary(result: Any) -> dict[str, Any]:

@@ -55,7 +55,7 @@ _HOME = {
     "write_ptu": "perovskite_meas.photons.files",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - computed so that it cannot disagree with the table
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

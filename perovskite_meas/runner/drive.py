@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from perovskite_meas.core.columns import RowCheck
@@ -38,6 +39,7 @@ def drive(
     watcher: Watcher | None,
     problems: list[str],
     requests: Requests | None = None,
+    folder: Path | None = None,
 ) -> int:
     """Run `procedure` on `bench` into `sink` and return the number of rows stored.
 
@@ -53,16 +55,17 @@ def drive(
         watcher: told of each row that was stored.
         problems: added to in place.
         requests: those of the run that this is a part of; by default its own.
+        folder: keeps the raw recordings of the run; None keeps none.
 
     Raises:
         Whatever the procedure, an instrument, a limit or the sink raised; KeyboardInterrupt on Ctrl-C
         and on SIGTERM.
     """
     if requests is not None:
-        return _drive(procedure, bench, sink, watcher, problems, requests)
+        return _drive(procedure, bench, sink, watcher, problems, requests, folder)
     own = Requests()
     with own:
-        count = _drive(procedure, bench, sink, watcher, problems, own)
+        count = _drive(procedure, bench, sink, watcher, problems, own, folder)
     own.raise_noted("after the last row")
     return count
 
@@ -74,8 +77,10 @@ def _drive(
     watcher: Watcher | None,
     problems: list[str],
     requests: Requests,
+    folder: Path | None,
 ) -> int:
     check = RowCheck(procedure.columns)
+    bench.recordings.begin(folder)
     try:
         rows = procedure.measure(**bench.bind(procedure))
         try:
@@ -88,6 +93,10 @@ def _drive(
             rows.close()
     finally:
         problems += bench.make_safe()
+        try:
+            bench.recordings.end()
+        except OSError as error:
+            problems.append(f"the raw recordings could not be finished: {error}")
         heard = requests.take()
         problems += [f"{name} came while the run was ending; the table was made safe first" for name in heard]
     if heard:

@@ -73,7 +73,9 @@ def _finish(
     requests: Requests,
 ) -> tuple[Record, KeyboardInterrupt | None]:
     procedure = facts["procedure"]["name"]
-    label(data, facts, status)
+    if bench is not None:
+        _try(problems, "the raw recordings", lambda: facts.update(recordings=bench.recordings.facts()))
+    label(data, facts, status, folder)
     _try(problems, "data.nc", lambda: write_data(folder / DATA, data))
     facts |= {"status": status, "problems": list(problems), "rows": int(data.sizes.get("row", 0))}
     # Already here: an analysis may take long, or take the whole process with it.

@@ -87,8 +87,15 @@ def _plain(item: Any) -> Any:
     return str(item)
 
 
-def label(data: xr.Dataset, facts: Mapping[str, Any], status: str) -> None:
-    """Write into a run's data what its analyses may ask: procedure, parameters, conditions, status and start."""
+PHOTONS = "photons.ptu"
+"""Raw tags of a run, where it took any."""
+
+
+def label(data: xr.Dataset, facts: Mapping[str, Any], status: str, folder: Path | None = None) -> None:
+    """Write into a run's data what its analyses may ask.
+
+    That is procedure, parameters, conditions, status and start, and where in `folder` its raw tags lie.
+    """
     data.attrs |= {
         "procedure": facts["procedure"]["name"],
         "parameters": facts["procedure"]["parameters"],
@@ -96,6 +103,14 @@ def label(data: xr.Dataset, facts: Mapping[str, Any], status: str) -> None:
         "status": status,
         "started": facts.get("started", ""),
     }
+    kept = facts.get("recordings", {}).get("photons", {})
+    if folder is not None and (path := folder / kept.get("file", PHOTONS)).is_file():
+        # A killed run could not say what it had kept; the file is there all the same.
+        data.attrs["photons"] = {
+            "path": str(path.absolute()),
+            "sha256": kept.get("sha256"),
+            "photons": kept.get("photons"),
+        }
 
 
 def stored_status(facts: Mapping[str, Any]) -> str:
@@ -104,7 +119,7 @@ def stored_status(facts: Mapping[str, Any]) -> str:
     return "interrupted" if status == "running" else status
 
 
-_NESTED = ("units", "conditions", "parameters")
+_NESTED = ("units", "conditions", "parameters", "photons")
 _HEADERS = 300_000
 """Bytes that names, attributes and HDF5's own pages may take besides the numbers."""
 

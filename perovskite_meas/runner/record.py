@@ -60,7 +60,7 @@ class Record:
 def stored_record(folder: Path | None, facts: Mapping[str, Any], data: xr.Dataset) -> Record:
     """Return a run as its folder tells it, whatever its host; `facts` is its provenance."""
     status = stored_status(facts)
-    label(data, facts, status)
+    label(data, facts, status, folder)
     return Record(
         procedure=str(facts["procedure"]["name"]),
         status=status,

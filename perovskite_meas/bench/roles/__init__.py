@@ -8,8 +8,10 @@ from .attenuator import AttenuatorAdapter
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 from .counter import CounterAdapter
 from .meter import PowerMeterAdapter
+from .reference import ReferenceAdapter
 from .scanner import ScannerAdapter
 from .shutter import ShutterAdapter
+from .tagger import TaggerAdapter
 from .waveplate import WaveplateAdapter
 
 __all__ = [
@@ -18,11 +20,13 @@ __all__ = [
     "Option",
     "PlannedHandle",
     "PowerMeterAdapter",
+    "ReferenceAdapter",
     "RoleAdapter",
     "RoleSpec",
     "ScannerAdapter",
     "ShutterAdapter",
     "Table",
+    "TaggerAdapter",
     "WaveplateAdapter",
     "adapter_class",
     "kind_of",

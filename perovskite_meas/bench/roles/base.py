@@ -11,6 +11,7 @@ from ...core.errors import CalibrationError, did_you_mean
 from ..calibrations import Calibration
 from ..guard import Guard
 from ..handle import Handle, Resolve
+from ..recordings import Recordings
 
 OptionKind = Literal["target", "quantity", "point", "setting", "flag", "calibration"]
 
@@ -97,6 +98,7 @@ class Table:
         clock: everything that waits, waits on it.
         calibrations: by name; shared, so that an installed calibration is used from then on.
         attenuators: option values of the attenuator roles by the dotted name of their mount.
+        recordings: takes the raw tags of a run; nothing is kept in a dry run.
     """
 
     def __init__(
@@ -106,12 +108,14 @@ class Table:
         clock: Clock,
         calibrations: Mapping[str, Calibration],
         attenuators: Mapping[str, str],
+        recordings: Recordings | None = None,
     ) -> None:
         self.resolve = resolve
         self.guard = guard
         self.clock = clock
         self.calibrations = calibrations
         self.attenuators = attenuators
+        self.recordings = recordings or Recordings()
 
 
 class RoleAdapter:

@@ -1,0 +1,123 @@
+"""Raw recordings of a run: what a tagger delivers goes into the run folder before anybody looks at it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..core.errors import UsageError
+from ..core.tags import Tags
+
+END_MARK = 15
+"""Marker at the end of each recording; 1 to 14 stand at the start and tell its kind."""
+
+
+class Writer(Protocol):
+    """An incremental writer of a tag file."""
+
+    def write(self, tags: Tags) -> None:
+        """Append tags whose times continue."""
+
+    def mark(self, value: int, time: int) -> None:
+        """Append a marker at `time` ps."""
+
+    def flush(self) -> None:
+        """Make everything so far readable, whatever happens next."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class Recordings:
+    """The tag files of one run; without a folder (a dry run, a plain script) nothing is kept."""
+
+    def __init__(self, make: Callable[[Path, Tags], Writer] | None = None) -> None:
+        self._make = make or _ptu
+        self._folder: Path | None = None
+        self._files: dict[str, _File] = {}
+
+    def begin(self, folder: Path | None) -> None:
+        """Keep what comes from now on in `folder`."""
+        self.end()
+        self._folder, self._files = folder, {}
+
+    def append(self, name: str, tags: Tags, mark: int, started: float) -> None:
+        """Append one recording to `<folder>/<name>.ptu` and flush it.
+
+        Args:
+            name: of the file.
+            tags: times from the start of this recording.
+            mark: marker at its start, 1 to 14.
+            started: when it began on the bench's clock, in s.
+
+        Raises:
+            OSError: it cannot be written.
+            UsageError: a recording of the other kind (T2, T3) than the first one in this file.
+        """
+        if self._folder is None:
+            return
+        if name not in self._files:
+            path = self._folder / f"{name}.ptu"
+            self._files[name] = _File(path, self._make(path, tags), tags, started)
+        self._files[name].append(tags, mark, started)
+
+    def end(self) -> None:
+        """Finish all files."""
+        for file in self._files.values():
+            file.close()
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Return name -> file, sha256 and number of photons of every finished file."""
+        return {name: file.facts() for name, file in self._files.items()}
+
+
+class _File:
+    """One file and where its time axis stands."""
+
+    def __init__(self, path: Path, writer: Writer, first: Tags, started: float) -> None:
+        self._path, self._writer, self._started = path, writer, started
+        self._pulsed, self._period = first.is_pulsed, first.period or math.nan
+        self._photons, self._open, self._end = 0, True, 0
+
+    def append(self, tags: Tags, mark: int, started: float) -> None:
+        if tags.is_pulsed != self._pulsed:
+            kinds = ("T2", "T3")
+            raise UsageError(
+                f"{self._path.name} holds {kinds[self._pulsed]} recordings; this one is {kinds[tags.is_pulsed]}: "
+                "the sync was lost or came back within the run"
+            )
+        begin = max(self._end, round((started - self._started) * 1e12))
+        if self._pulsed:
+            pulse = math.ceil(begin / self._period)
+            begin = round(pulse * self._period)
+            assert tags.pulses is not None  # noqa: S101 - is_pulsed says so
+            moved = replace(tags, times=tags.times + begin, pulses=tags.pulses + pulse)
+        else:
+            moved = replace(tags, times=tags.times + begin)
+        self._end = begin + tags.duration
+        self._writer.mark(mark, begin)
+        self._writer.write(moved)
+        self._writer.mark(END_MARK, self._end)
+        self._writer.flush()
+        self._photons += len(tags)
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._writer.close()
+
+    def facts(self) -> dict[str, Any]:
+        with self._path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"file": self._path.name, "sha256": digest, "photons": self._photons}
+
+
+def _ptu(path: Path, tags: Tags) -> Writer:
+    from ..photons.files import PtuWriter
+
+    mode = "T3" if tags.is_pulsed else "T2"
+    return PtuWriter(path, mode=mode, period=tags.period, resolution=tags.resolution)

@@ -1,0 +1,111 @@
+"""A time tagger over a parameter that records, and a length to record."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...core.errors import HardwareFault, ReplyError, UsageError
+from ...core.tags import Tags
+from ..calibrations import PulseCalibration, quantity
+from .base import Option, RoleAdapter, RoleSpec, Table
+
+MARKS = range(1, 15)
+
+
+class TaggerAdapter(RoleAdapter):
+    """Records photons one by one, keeps them in the run folder, and blocks the light when there are too many."""
+
+    options: ClassVar = {
+        "use": Option("target", "parameter whose value is one recording (core Tags)", required=True),
+        "time": Option("target", "length of a recording, in s", required=True),
+        "mode": Option("target", "T2 or T3; where it can be told, T3 is used with laser pulses on the sync"),
+        "sync": Option("target", "laser pulses per second on the sync input, in Hz"),
+        "dead_time": Option("quantity", "dead time of each detector", unit="ns", least=0),
+        "jitter": Option("quantity", "1-sigma timing jitter of one detector", unit="ps", least=0),
+    }
+
+    def __init__(self, role: RoleSpec, table: Table) -> None:
+        super().__init__(role, table)
+        self._seconds: float | None = None
+        self._sync: float | None = None
+
+    def begin(self) -> None:
+        """Ask for the sync and set the length of a recording anew: a hand may have changed either."""
+        self._seconds = self._sync = None
+
+    def sync_rate(self) -> float:
+        """Return the laser pulses per second on the sync input, in Hz; 0 where there are none."""
+        if self._sync is None:
+            self._sync = self._read_sync()
+            if "mode" in self.handles:
+                self.handles["mode"].set("T3" if self._sync > 0 else "T2")
+        return self._sync
+
+    def acquire(self, seconds: float, mark: int = 1) -> Tags:
+        """Record for `seconds` and return the tags.
+
+        Raises:
+            LimitError: more photons per second on a detector, or more dose, than allowed; the light is off.
+            HardwareFault: the tagger lost events.
+        """
+        if not seconds > 0 or mark not in MARKS:
+            raise UsageError(f"{self.label}: record for more than 0 s with a mark of 1 to 14; got {seconds} s, {mark}")
+        self.sync_rate()
+        self.guard.watch(ahead=seconds)
+        started = self.clock.now()
+        tags = self._take(seconds)
+        self.table.recordings.append("photons", tags, mark, started)
+        if tags.overflow:
+            raise HardwareFault(
+                f"{self.label} lost events in a recording of {len(tags)} photons: less light, or filter the sync"
+            )
+        for channel, count in enumerate(np.bincount(tags.channels, minlength=1)):
+            self.guard.check_rate(count / (tags.duration * 1e-12), f"{self.label}, detector {channel + 1}")
+        return tags
+
+    def facts(self) -> dict[str, Any]:
+        """Return dead time and jitter, where they are stated."""
+        units = {"dead_time": "ns", "jitter": "ps"}
+        stated = {name: self.option(name) for name in units}
+        return {name: quantity((value, 0.0), units[name]) for name, value in stated.items() if value is not None}
+
+    def _read_sync(self) -> float:
+        return float(self.handles["sync"].get()) if "sync" in self.handles else 0.0
+
+    def _take(self, seconds: float) -> Tags:
+        if seconds != self._seconds:
+            self._seconds = None
+            self.handles["time"].set(seconds)
+            self._seconds = seconds
+        tags = self.handles["use"].get()
+        if not isinstance(tags, Tags):
+            raise ReplyError(f"{self.label}: a recording is a Tags object; got {type(tags).__name__}")
+        if tags.duration <= 0:
+            raise ReplyError(f"{self.label}: the recording says that it lasted {tags.duration} ps")
+        return tags
+
+
+class PlannedTagger(TaggerAdapter):
+    """The same in a dry run: the time passes, and what would be recorded is not known."""
+
+    def _read_sync(self) -> float:
+        pulse = self.table.calibrations.get("pulse")
+        return pulse.repetition_rate[0] if isinstance(pulse, PulseCalibration) and "sync" in self.handles else 0.0
+
+    def _take(self, seconds: float) -> Tags:
+        self.clock.sleep(seconds + 0.05)
+        none, rate = np.empty(0, np.int64), self.sync_rate()
+        pulsed = rate > 0
+        return Tags(
+            times=none,
+            channels=np.empty(0, np.uint8),
+            duration=round(seconds * 1e12),
+            pulses=none if pulsed else None,
+            dtimes=np.empty(0, np.int32) if pulsed else None,
+            period=1e12 / rate if pulsed else None,
+        )
+
+
+TaggerAdapter.twin = PlannedTagger
