@@ -8,8 +8,10 @@ from typing import Any
 
 from ..core import plugins
 from ..core.clock import Clock
-from ..core.errors import BenchError, UsageError
+from ..core.errors import BenchError, UsageError, did_you_mean
 from ..core.procedure import Procedure
+from ..core.units import with_sigma
+from ..core.value import Value
 from .attempt import attempt
 from .binding import bind_roles
 from .calibration_file import from_mapping
@@ -22,7 +24,7 @@ from .provenance import conditions_of, description_of
 from .recordings import Recordings
 from .rehearsal import Breaches, PlanningClock, Rehearsal
 from .roles import RoleAdapter, Table
-from .spec import BenchSpec
+from .spec import EXPECTATIONS, BenchSpec
 from .worst_case import worst_case
 
 
@@ -132,6 +134,24 @@ class Bench:
         self.guard.worst = worst_case(self.spec.roles, self._calibrations)
         if isinstance(new, AttenuatorCalibration):
             self.guard.power_is(None)
+
+    def expect(self, name: str, value: Value | str | float) -> None:
+        """Expect this of the sample from now on, such as a ratio that another run has just measured.
+
+        Args:
+            name: one of the expectations that a bench file may state, e.g. 'biexciton_ratio'.
+            value: a result, or text like '0.08 +- 0.03'.
+
+        Raises:
+            UsageError: no such expectation, or another kind of quantity.
+        """
+        if name not in EXPECTATIONS:
+            raise UsageError(f"{name!r} is nothing to expect of a sample; {did_you_mean(name, EXPECTATIONS)}")
+        if isinstance(value, Value):
+            unit = "" if value.unit == "1" else f" {value.unit}"
+            value = f"{float(value.nominal)!r} +- {float(value.sigma)!r}{unit}"
+        expect = {**self.spec.sample.expect, name: with_sigma(value, EXPECTATIONS[name])}
+        self.spec = dataclasses.replace(self.spec, sample=dataclasses.replace(self.spec.sample, expect=expect))
 
     def _bound(self, procedure: Procedure, offered: Mapping[str, Any]) -> dict[str, Any]:
         arguments, problems = bind_roles(procedure, offered, self.spec.path.name)

@@ -16,7 +16,14 @@ from ruamel.yaml import YAML
 
 from ..core.errors import UsageError, did_you_mean
 from ..core.value import Value
-from .calibrations import AttenuatorCalibration, Calibration, PowerAtSample, PulseCalibration, SpotCalibration
+from .calibrations import (
+    AttenuatorCalibration,
+    Calibration,
+    PowerAtSample,
+    PulseCalibration,
+    SpotCalibration,
+    TimingCalibration,
+)
 from .document import Document, Node
 
 _COMMON = ("date", "max_age", "kind", "notes")
@@ -25,11 +32,13 @@ _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "power_at_sample": (("date", "ratio", "range"), ("zero", "extinction", "maximum", "wavelength", "head")),
     "pulse": (("date", "repetition_rate", "duration", "shape", "wavelength"), ("energy_spread",)),
     "spot": (("date", "waist"), ("centring",)),
+    "irf": (("date", "bin", "a", "b"), ("zero_lag", "wavelength")),
 }
 """Required and optional keys by kind."""
 _UNITS = {"angle_of_maximum": "deg", "maximum": "W", "range": "W", "zero": "W", "wavelength": "nm"}
+_UNITS |= {"bin": "ps", "zero_lag": "ps"}
 _UNITS |= {"repetition_rate": "Hz", "duration": "fs", "waist": "nm", "centring": "nm", "max_age": "d"}
-_WITH_SIGMA = ("ratio", "zero", "extinction", "repetition_rate", "duration", "waist")
+_WITH_SIGMA = ("ratio", "zero", "zero_lag", "extinction", "repetition_rate", "duration", "waist")
 
 
 def read_calibration(name: str, node: Node, folder: Path) -> Calibration | None:
@@ -160,6 +169,11 @@ def _positive_measured(unit: str) -> Callable[[Node], Any]:
     return read
 
 
+def _counts(node: Node) -> tuple[float, ...] | None:
+    found = [item.quantity("1", least=0.0) for item in node.items()]
+    return None if None in found else tuple(number for number in found if number is not None)
+
+
 _READERS: dict[str, Callable[[Node], Any]] = {
     "date": Node.date,
     "max_age": _positive("d"),
@@ -178,6 +192,10 @@ _READERS: dict[str, Callable[[Node], Any]] = {
     "shape": lambda node: node.text(("gauss", "sech2", "rect")),
     "waist": _positive_measured("nm"),
     "centring": lambda node: node.quantity("nm", least=0.0),
+    "bin": _positive("ps"),
+    "zero_lag": lambda node: node.measured("ps"),
+    "a": _counts,
+    "b": _counts,
 }
 
 
@@ -195,4 +213,5 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Calibration]] = {
     "power_at_sample": _power_at_sample,
     "pulse": lambda found: PulseCalibration(**found),
     "spot": lambda found: SpotCalibration(**found),
+    "irf": lambda found: TimingCalibration(**found | {"zero_lag": found["zero_lag"] or (0.0, 0.0)}),
 }

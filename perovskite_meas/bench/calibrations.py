@@ -142,6 +142,33 @@ class SpotCalibration(Calibration):
     """Root-mean-square distance of the emitter from the beam axis, in nm."""
 
 
+@dataclass(frozen=True)
+class TimingCalibration(Calibration):
+    """The timing response of both detectors to reference light at the emission colour."""
+
+    bin: float
+    """ps per bin of `a` and `b`."""
+    a: tuple[float, ...]
+    """Photons on detector a by delay from the sync."""
+    b: tuple[float, ...]
+    """Likewise on detector b."""
+    zero_lag: Measured
+    """Lag t_b - t_a of simultaneous photons, in ps."""
+    wavelength: float | None
+    """Colour of the reference light, in nm; a detector's response shifts with the colour."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it adds to the conditions of a run."""
+        found = {
+            "bin": quantity((self.bin, 0.0), "ps"),
+            "a": list(self.a),
+            "b": list(self.b),
+            "zero": quantity(self.zero_lag, "ps"),
+            "date": self.date.isoformat(),
+        }
+        return found | ({} if self.wavelength is None else {"wavelength": quantity((self.wavelength, 0.0), "nm")})
+
+
 def quantity(measured: Measured, unit: str) -> dict[str, Any]:
     """Return a quantity as the conditions of a run hold it."""
     return {"value": measured[0], "sigma": measured[1], "unit": unit}

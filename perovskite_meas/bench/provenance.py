@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .calibrations import quantity
+from .calibrations import TimingCalibration, quantity
 from .limits import UNITS
 from .roles import RoleAdapter
 from .spec import BenchSpec
@@ -35,6 +35,8 @@ def conditions_of(spec: BenchSpec, roles: Mapping[str, RoleAdapter]) -> dict[str
         if power.maximum is not None:
             found["maximum"] = quantity((power.maximum, 0.0), "W")
         conditions["power_at_sample"] = found
+    if (timing := spec.calibrations.get("irf")) is not None and isinstance(timing, TimingCalibration):
+        conditions["irf"] = timing.facts()
     for name, role in roles.items():
         if facts := role.facts():
             conditions[name] = {**conditions.get(name, {}), **facts}

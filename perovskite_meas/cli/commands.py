@@ -6,6 +6,7 @@ import argparse
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from perovskite_meas.core.errors import UsageError
@@ -51,13 +52,20 @@ def run(options: argparse.Namespace) -> int:
     where = options.bench or kind.table
     if options.dry_run:
         with closed_bench(where) as bench:
+            _expect(bench, options.expect)
             planned = rehearse(procedure, bench)
         print("\n".join(planned.lines()))
         planned.refuse()
         return DONE
     with load_bench(where, world=options.world, seed=options.seed) as bench:
+        _expect(bench, options.expect)
         record = run_now(procedure, bench, into=options.into, progress=True)
     return tell(record)
+
+
+def _expect(bench: Any, pairs: Any) -> None:
+    for name, value in _settings(pairs).items():
+        bench.expect(name, value)
 
 
 def _settings(pairs: Any) -> dict[str, str]:
@@ -87,11 +95,17 @@ def tell(record: Any) -> int:
 
 
 def analyze(options: argparse.Namespace) -> int:
-    """Analyse a stored run again."""
+    """Analyse a stored run again, or a file of time tags."""
     from perovskite_meas.hosts.records import reanalyse
+    from perovskite_meas.hosts.tag_files import SUFFIXES, analyse_tags
 
     for name in options.analyses or ():
         find("analyses", name)
+    path = Path(options.run)
+    if path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists()):
+        return tell(analyse_tags(path, options.analyses, into=options.into, **_settings(options.settings)))
+    if options.settings:
+        raise UsageError("--set is for files of time tags; a stored run keeps the parameters it was made with")
     return tell(reanalyse(stored_run(options.run, options.into), options.analyses, into=options.into))
 
 

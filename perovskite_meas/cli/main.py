@@ -37,13 +37,30 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="a parameter, with its unit"
     )
+    run.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the sample, in place of the bench file's, e.g. biexciton_ratio='0.08 +- 0.01' of an HBT run",
+    )
     run.add_argument("--into", default="runs", metavar="DIR", help="where the run goes (default: %(default)s)")
     run.add_argument("--dry-run", action="store_true", help="only predict duration, dose, irradiance and sigma")
     run.add_argument("--world", metavar="FILE", help="another world file (virtual tables)")
     run.add_argument("--seed", type=int, metavar="N", help="another session (virtual tables)")
 
-    analyze = verbs.add_parser("analyze", help="analyse a stored run again")
-    analyze.add_argument("run", metavar="RUN", help="run folder, number, guid, or results file")
+    analyze = verbs.add_parser("analyze", help="analyse a stored run again, or a file of time tags")
+    analyze.add_argument(
+        "run", metavar="RUN", help="run folder, number, guid, results file, or tags (.ptu, .ht3, .spc, .h5 ...)"
+    )
+    analyze.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="for tags: background=FILE, dark=FILE, reference=FILE, detectors=0,1, chunk='10 s' ...",
+    )
     analyze.add_argument("--with", action="append", metavar="NAME", dest="analyses", help="which analysis")
     analyze.add_argument("--into", default="runs", metavar="DIR", help="where runs.db lies (default: %(default)s)")
 

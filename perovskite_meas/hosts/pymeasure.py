@@ -11,8 +11,9 @@ from perovskite_meas.core import plugins
 
 from ._pymeasure_face import Face, face
 
-__all__ = ["Face", "PowerCalibration", "TwoPhotonSaturation", "face"]
+__all__ = ["HBT", "Face", "PowerCalibration", "TwoPhotonSaturation", "face"]
 
+HBT = face(procedures.HBT, __name__)
 PowerCalibration = face(procedures.PowerCalibration, __name__)
 TwoPhotonSaturation = face(procedures.TwoPhotonSaturation, __name__)
 

@@ -1,6 +1,7 @@
 """The verbs: measurement procedures, each a frozen value whose generator yields rows."""
 
+from .hbt import HBT
 from .power_calibration import PowerCalibration
 from .two_photon_saturation import TwoPhotonSaturation
 
-__all__ = ["PowerCalibration", "TwoPhotonSaturation"]
+__all__ = ["HBT", "PowerCalibration", "TwoPhotonSaturation"]

@@ -1,0 +1,136 @@
+"""A file of time tags as if it had been recorded just now: the rows of HBT out of anybody's recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from perovskite_meas.core.columns import Column
+from perovskite_meas.core.errors import UsageError
+from perovskite_meas.core.procedure import Procedure, Rows, param
+from perovskite_meas.core.tags import Tags
+from perovskite_meas.photons.hbt import Histograms
+from perovskite_meas.photons.pieces import pieces
+from perovskite_meas.photons.running import UNKNOWN, Running
+
+from .hbt import HBT, SERIES
+
+if TYPE_CHECKING:
+    from perovskite_meas.photons.files import TagFile as OpenedFile
+
+_PIECES, _MOST_SECONDS, _LEAST_SECONDS, _MOST_PHOTONS = 30, 10.0, 0.05, 4_000_000
+_KINDS = dict(enumerate(SERIES, start=1))
+
+
+class TagFile(Procedure):
+    """Cut a recording into chunks and make the rows of HBT of them; nothing is measured.
+
+    A file that a run of ours kept is cut at its own markers, into the emitter, its background, the dark and the
+    reference light. Any other is the emitter's throughout; recordings of the others may be named beside it.
+    """
+
+    file: str = param("", doc="recording of the emitter: PTU, ht2, ht3, pt2, pt3, t3r, spc, Photon-HDF5")
+    background: str = param("", doc="recording beside the emitter, at the same power")
+    dark: str = param("", doc="recording in the dark")
+    reference: str = param("", doc="recording of prompt light at the emission colour on both detectors")
+    detectors: str = param(
+        "", doc="inputs of detectors a and b, counted from 0, e.g. 0,1; the two busiest if not given"
+    )
+    chunk: float | None = param(None, unit="s", low="1 ms", high="1 h", doc="length of a chunk; none to suit the file")
+    bin_width: float | None = HBT.model_fields["bin_width"]
+    max_lag: float | None = HBT.model_fields["max_lag"]
+    max_pulses: int = HBT.model_fields["max_pulses"]
+    gate: float = HBT.model_fields["gate"]
+
+    columns: ClassVar = (
+        Column("series", "1", "which kind of chunk", codes=SERIES),
+        Column("time", "s", "start of the chunk since the start of the file"),
+        *(column for column in HBT.columns if column.name not in ("series", "time")),
+    )
+    analyses: ClassVar = HBT.analyses
+
+    def measure(self) -> Rows:
+        """Yield dark, reference, background and the emitter's chunks.
+
+        Raises:
+            UsageError: no such file, or its detectors are not there.
+        """
+        if not self.file:
+            raise UsageError("file: name a recording, e.g. file=dot.ptu")
+        histograms: Histograms | None = None
+        running = Running()
+        named = (("dark", self.dark), ("laser", self.reference), ("off_emitter", self.background), ("on", self.file))
+        pair: tuple[int, int] | None = None
+        for kind, name in named:
+            if not name:
+                continue
+            for series, started, tags in self._pieces(kind, name):
+                pair = pair or self._pair(tags, name)
+                two = _detectors(tags, pair)
+                if histograms is None:
+                    shortest = tags.duration * 1e-12
+                    histograms = Histograms(
+                        shortest=shortest,
+                        bin_width=self.bin_width,
+                        max_lag=self.max_lag,
+                        max_pulses=self.max_pulses,
+                        gate=self.gate,
+                    )
+                found = histograms.of(two, prompt=series == "laser", emitting=series == "on")
+                row = _row(series, started, found)
+                if series == "off_emitter":
+                    running.background(row)
+                elif series == "on":
+                    row["g2_running"], row["g2_sigma"] = running.add(row)
+                yield row
+
+    def _pieces(self, kind: str, name: str) -> Iterator[tuple[str, float, Tags]]:
+        from perovskite_meas.photons.files import open_tags
+
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"{kind if kind != 'on' else 'file'} = {name!r}: there is no such file")
+        with open_tags(path) as opened:
+            duration = opened.duration
+            length = max(1, round(self._length(opened) * 1e12))
+            for mark, begin, tags in pieces(opened.chunks(), length=length, duration=duration):
+                series = _KINDS.get(mark, kind) if kind == "on" else kind
+                yield series, begin * 1e-12, tags
+
+    def _length(self, opened: OpenedFile) -> float:
+        """Return the length of a chunk in s: about thirty, none of them too long or too full."""
+        if self.chunk is not None:
+            return self.chunk
+        seconds = opened.duration * 1e-12
+        fullest = _MOST_PHOTONS / max(opened.records, 1) * seconds
+        return max(min(seconds / _PIECES, _MOST_SECONDS, fullest), min(_LEAST_SECONDS, seconds))
+
+    def _pair(self, tags: Tags, name: str) -> tuple[int, int]:
+        """Return the inputs of detectors a and b."""
+        if self.detectors:
+            try:
+                a, b = (int(word) for word in self.detectors.replace(" ", "").split(","))
+            except ValueError as error:
+                raise UsageError(f"detectors = {self.detectors!r}: write two inputs, e.g. 0,1") from error
+            return a, b
+        counts = np.bincount(tags.channels, minlength=2)
+        busiest = sorted(np.argsort(counts, kind="stable")[-2:].tolist())
+        return busiest[0], busiest[1]
+
+
+def _detectors(tags: Tags, pair: tuple[int, int]) -> Tags:
+    """Return the photons of two inputs as detectors 0 and 1."""
+    if pair == (0, 1):
+        return tags.take(tags.channels < 2) if len(tags) and tags.channels.max() > 1 else tags
+    chosen = tags.take((tags.channels == pair[0]) | (tags.channels == pair[1]))
+    return replace(chosen, channels=(chosen.channels == pair[1]).astype(np.uint8))
+
+
+def _row(series: str, started: float, found: dict[str, Any]) -> dict[str, Any]:
+    nothing = {"power_set": 0.0, "power": 0.0, "dose": 0.0, "g2_running": UNKNOWN, "g2_sigma": UNKNOWN}
+    unlinked = {"unit_power": 0.0, "unit_power_sigma": 0.0, "excitation_order": 0}
+    return {"series": SERIES[series], "time": started} | found | nothing | unlinked
