@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from ..core.errors import UsageError
 from ..core.tags import Tags
 
+MARKED = "Recording_IsMarked"
+"""Entry in the header of a file whose markers are of this kind."""
 END_MARK = 15
 """Marker at the end of each recording; 1 to 14 stand at the start and tell its kind."""
 
@@ -120,4 +122,4 @@ def _ptu(path: Path, tags: Tags) -> Writer:
     from ..photons.files import PtuWriter
 
     mode = "T3" if tags.is_pulsed else "T2"
-    return PtuWriter(path, mode=mode, period=tags.period, resolution=tags.resolution)
+    return PtuWriter(path, mode=mode, period=tags.period, resolution=tags.resolution, metadata={MARKED: True})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -19,29 +18,19 @@ Piece = tuple[int, int, Tags]
 """Mark, start in ps, tags from the start of the piece on."""
 
 
-def pieces(chunks: Iterable[Tags], *, length: int, duration: int) -> Iterator[Piece]:
+def pieces(chunks: Iterable[Tags], *, length: int, duration: int, marked: bool) -> Iterator[Piece]:
     """Yield every piece of a recording.
 
-    Where the file begins with a marker, a piece lies between a marker 1 to 14 and the next marker 15, and photons
-    outside are left out. Else pieces follow each other every `length` ps from 0 to `duration`, mark 1.
+    A piece of a marked recording lies between a marker 1 to 14 and the next marker 15, and photons outside are left
+    out. Else pieces follow each other every `length` ps from 0 to `duration`, mark 1.
 
     Args:
         chunks: consecutive parts of one recording, whose times continue.
         length: of a piece without markers, in ps.
         duration: of the whole recording, in ps.
+        marked: whether its markers are of this kind; those of other recorders mean something else.
     """
-    stream = iter(chunks)
-    first: list[Tags] = []
-    for chunk in stream:
-        first.append(chunk)
-        if len(chunk) or len(chunk.marker_times):
-            break
-    whole = itertools.chain(first, stream)
-    starts = first[-1].marker_values if first else np.empty(0)
-    if np.isin(starts, np.arange(1, END)).any():
-        yield from _by_markers(whole, duration)
-    else:
-        yield from _by_time(whole, length, duration)
+    return _by_markers(chunks, duration) if marked else _by_time(chunks, length, duration)
 
 
 def _by_markers(chunks: Iterable[Tags], duration: int) -> Iterator[Piece]:

@@ -20,18 +20,20 @@ _TIMES = np.geomspace(0.3, 30.0, 13) * 1e3
 class Running:
     """Adds up accumulation chunks of one power and estimates g2(0) from all of them.
 
-    Pulsed: the central peak over the mean of all others, by pulse numbers. Continuous: the depth of an exponential
+    Pulsed: the central peak over the mean of all others, by pulse numbers, less the cross-talk that reference light
+    shows. Continuous: the depth of an exponential
     dip, linear least squares over a grid of antibunching times, without the timing response. Uncorrelated
     background is taken off by g2 = 1 + rho_a rho_b (g - 1) where it was measured.
 
     Args:
         zero: lag of simultaneous photons, in ps.
+        control: row of pulsed reference light: what its central peak holds beyond the others is cross-talk.
     """
 
-    def __init__(self, zero: float = 0.0) -> None:
+    def __init__(self, zero: float = 0.0, control: Mapping[str, Any] | None = None) -> None:
         self._zero = zero
-        self._signal: Mapping[str, Any] | None = None
         self._background: dict[str, float] = {}
+        self._crosstalk = 0.0 if control is None else _crosstalk(control)
         self._counts = {"a": 0.0, "b": 0.0}
         self._live = 0.0
         self._pairs = self._histogram = np.zeros(0)
@@ -65,7 +67,7 @@ class Running:
         mean = others.mean() if len(others) else 0.0
         if mean <= 0:
             return None
-        ratio = self._pairs[middle] / mean
+        ratio = (self._pairs[middle] - self._crosstalk * sum(self._counts.values())) / mean
         return ratio, math.sqrt(max(self._pairs[middle], 1.0) + ratio**2 * mean / len(others)) / mean
 
     def _continuous(self, bin_width: float) -> tuple[float, float] | None:
@@ -86,3 +88,11 @@ class Running:
             if floor > 0 and (best is None or misfit < best[0]):
                 best = misfit, 1.0 - depth / floor, math.sqrt(covariance[1, 1]) / floor
         return None if best is None else best[1:]
+
+
+def _crosstalk(row: Mapping[str, Any]) -> float:
+    """Return the pairs per photon that pulsed light shows in its central peak beyond the others."""
+    pairs = np.asarray(row["pulse_pairs"], np.float64)
+    middle = len(pairs) // 2
+    excess = float(pairs[middle] - np.delete(pairs, middle).mean())
+    return max(0.0, excess) / max(1.0, float(row["singles_a"] + row["singles_b"]))

@@ -126,12 +126,14 @@ class HBT(Procedure):
         if attenuator is not None:
             attenuator.minimum()
         yield chunk("dark", 0.0, self.dark_time, nullcontext())
+        control: Mapping[str, Any] | None = None
         if reference is not None and self.control_time:
-            yield chunk("laser", 0.0, self.control_time, reference.shining())
+            control = chunk("laser", 0.0, self.control_time, reference.shining())
+            yield control
         for power in self.powers:
             if attenuator is not None:
                 attenuator.set_power(power)
-            running = Running(histograms.zero)
+            running = Running(histograms.zero, control)
             if scanner is not None and self.background_time:
                 scanner.off_emitter()
                 try:

@@ -41,10 +41,11 @@ class TagFile(Procedure):
         "", doc="inputs of detectors a and b, counted from 0, e.g. 0,1; the two busiest if not given"
     )
     chunk: float | None = param(None, unit="s", low="1 ms", high="1 h", doc="length of a chunk; none to suit the file")
-    bin_width: float | None = HBT.model_fields["bin_width"]
-    max_lag: float | None = HBT.model_fields["max_lag"]
-    max_pulses: int = HBT.model_fields["max_pulses"]
-    gate: float = HBT.model_fields["gate"]
+    period: float | None = param(None, unit="ps", above=0, high=1e9, doc="laser period, where the file does not say it")
+    bin_width: float | None = param(None, unit="ps", low=1, high=1e9, doc="bin of the lags; none to suit the laser")
+    max_lag: float | None = param(None, unit="ps", low=10, high=1e11, doc="longest lag; none to suit the laser")
+    max_pulses: int = param(500, low=20, high=100_000, doc="longest lag in pulses")
+    gate: float = param("3 ns", unit="ps", low=0, high=1e9, doc="photons later than this after the pulse are gated")
 
     columns: ClassVar = (
         Column("series", "1", "which kind of chunk", codes=SERIES),
@@ -70,7 +71,7 @@ class TagFile(Procedure):
                 continue
             for series, started, tags in self._pieces(kind, name):
                 pair = pair or self._pair(tags, name)
-                two = _detectors(tags, pair)
+                two = _pulsed(_detectors(tags, pair), self.period)
                 if histograms is None:
                     shortest = tags.duration * 1e-12
                     histograms = Histograms(
@@ -95,9 +96,9 @@ class TagFile(Procedure):
         if not path.is_file():
             raise UsageError(f"{kind if kind != 'on' else 'file'} = {name!r}: there is no such file")
         with open_tags(path) as opened:
-            duration = opened.duration
+            duration, marked = opened.duration, bool(opened.header.get("Recording_IsMarked", False))
             length = max(1, round(self._length(opened) * 1e12))
-            for mark, begin, tags in pieces(opened.chunks(), length=length, duration=duration):
+            for mark, begin, tags in pieces(opened.chunks(), length=length, duration=duration, marked=marked):
                 series = _KINDS.get(mark, kind) if kind == "on" else kind
                 yield series, begin * 1e-12, tags
 
@@ -106,7 +107,8 @@ class TagFile(Procedure):
         if self.chunk is not None:
             return self.chunk
         seconds = opened.duration * 1e-12
-        fullest = _MOST_PHOTONS / max(opened.records, 1) * seconds
+        records = opened.path.stat().st_size / 4
+        fullest = _MOST_PHOTONS / max(records, 1.0) * seconds
         return max(min(seconds / _PIECES, _MOST_SECONDS, fullest), min(_LEAST_SECONDS, seconds))
 
     def _pair(self, tags: Tags, name: str) -> tuple[int, int]:
@@ -128,6 +130,19 @@ def _detectors(tags: Tags, pair: tuple[int, int]) -> Tags:
         return tags.take(tags.channels < 2) if len(tags) and tags.channels.max() > 1 else tags
     chosen = tags.take((tags.channels == pair[0]) | (tags.channels == pair[1]))
     return replace(chosen, channels=(chosen.channels == pair[1]).astype(np.uint8))
+
+
+def _pulsed(tags: Tags, period: float | None) -> Tags:
+    """Return the tags with pulse numbers where the laser's period is known, else without."""
+    if tags.period is None and period is not None and tags.dtimes is not None:
+        return replace(tags, period=period, pulses=np.floor_divide(tags.times, period).astype(np.int64))
+    if tags.is_pulsed and tags.period is None:
+        return replace(tags, pulses=None, dtimes=None)
+    if not tags.is_pulsed and period is not None:
+        from perovskite_meas.photons.fold import fold_to_pulses
+
+        return fold_to_pulses(tags, period)
+    return tags
 
 
 def _row(series: str, started: float, found: dict[str, Any]) -> dict[str, Any]:

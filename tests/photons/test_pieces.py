@@ -46,7 +46,7 @@ streams = st.lists(st.integers(0, 999), max_size=60).map(lambda found: np.sort(n
 @settings(deadline=None)
 @given(times=streams, cuts=st.lists(st.integers(0, 60), max_size=5), length=st.integers(1, 400))
 def test_equal_pieces_hold_every_photon_once_whatever_the_chunks(times, cuts, length) -> None:
-    found = list(pieces(chunked(tags(times), cuts), length=length, duration=1000))
+    found = list(pieces(chunked(tags(times), cuts), length=length, duration=1000, marked=False))
     again = np.concatenate([piece.times + begin for _, begin, piece in found]) if found else np.empty(0)
     assert np.array_equal(again, times)
     assert [begin for _, begin, _ in found] == list(range(0, 1000, length))[: len(found)]
@@ -57,7 +57,7 @@ def test_equal_pieces_hold_every_photon_once_whatever_the_chunks(times, cuts, le
 @given(times=streams, cuts=st.lists(st.integers(0, 60), max_size=5))
 def test_marked_pieces_hold_what_lies_between_their_markers(times, cuts) -> None:
     marks = ((3, 0), (15, 100), (1, 250), (15, 600), (1, 600), (15, 900))
-    found = list(pieces(chunked(tags(times, marks), cuts), length=10, duration=1000))
+    found = list(pieces(chunked(tags(times, marks), cuts), length=10, duration=1000, marked=True))
     assert [(mark, begin, piece.duration) for mark, begin, piece in found] == [
         (3, 0, 100),
         (1, 250, 350),
@@ -69,13 +69,13 @@ def test_marked_pieces_hold_what_lies_between_their_markers(times, cuts) -> None
 
 
 def test_a_piece_that_was_never_closed_reaches_to_the_end() -> None:
-    found = list(pieces([tags(np.array([5, 700]), ((1, 600),))], length=10, duration=1000))
+    found = list(pieces([tags(np.array([5, 700]), ((1, 600),))], length=10, duration=1000, marked=True))
     assert [(mark, begin, piece.duration, piece.times.tolist()) for mark, begin, piece in found] == [
         (1, 600, 400, [100])
     ]
 
 
 def test_pulses_are_counted_from_the_start_of_the_piece() -> None:
-    found = list(pieces([tags(np.array([5, 510, 777]), period=100.0)], length=500, duration=1000))
+    found = list(pieces([tags(np.array([5, 510, 777]), period=100.0)], length=500, duration=1000, marked=False))
     assert [piece.pulses.tolist() for *_, piece in found] == [[0], [0, 2]]
     assert [piece.dtimes.tolist() for *_, piece in found] == [[5], [10, 77]]
