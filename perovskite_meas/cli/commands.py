@@ -11,7 +11,7 @@ from typing import Any
 
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.plugins import GROUPS, find, names
-from perovskite_meas.core.tables import tables
+from perovskite_meas.core.tables import packaged_worlds, tables
 from perovskite_meas.core.value import Value
 
 from .checking import check as check
@@ -33,6 +33,9 @@ def list(options: argparse.Namespace) -> int:
     print("packaged tables:")
     for name in tables():
         print(f"  {name}")
+    print("packaged worlds, for --world:")
+    for name, path in packaged_worlds().items():
+        print(f"  {name:<22}{path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
     return DONE
 
 

@@ -46,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--into", default="runs", metavar="DIR", help="where the run goes (default: %(default)s)")
     run.add_argument("--dry-run", action="store_true", help="only predict duration, dose, irradiance and sigma")
-    run.add_argument("--world", metavar="FILE", help="another world file (virtual tables)")
+    run.add_argument(
+        "--world", metavar="FILE", help="another world (virtual tables): a file, or a packaged one's name (hbt_cw)"
+    )
     run.add_argument("--seed", type=int, metavar="N", help="another session (virtual tables)")
 
     analyze = verbs.add_parser("analyze", help="analyse a stored run again, or a file of time tags")

@@ -13,7 +13,7 @@ from qcodes.station import Station
 from perovskite_meas.bench import Bench, BenchSpec, read_bench
 from perovskite_meas.core.clock import Clock, WallClock
 from perovskite_meas.core.errors import BenchError, UsageError, did_you_mean
-from perovskite_meas.core.tables import table
+from perovskite_meas.core.tables import table, world_file
 
 from ._station import (
     close_instruments,
@@ -198,7 +198,7 @@ def _refuse_if_in_use(names: tuple[str, ...]) -> None:
 def _new_worlds(names: tuple[str, ...], spec: BenchSpec, world: str | Path | None, seed: int | None) -> dict[str, Any]:
     """Start a new World in each library; sessions that someone has opened there end, so names are checked before."""
     _refuse_odd_seed(seed)
-    chosen = spec.world if world is None else _world_file(Path(world))
+    chosen = spec.world if world is None else world_file(world)
     if chosen is not None and not chosen.is_file():
         raise BenchError(f"{spec.path}: the world file is missing:", [f"{chosen} does not exist"])
     libraries: dict[str, Any] = {}
@@ -212,10 +212,6 @@ def _new_worlds(names: tuple[str, ...], spec: BenchSpec, world: str | Path | Non
 def _refuse_odd_seed(seed: object) -> None:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise UsageError(f"seed = {seed!r} must be a whole number")
-
-
-def _world_file(given: Path) -> Path:
-    return given / "world.yaml" if given.is_dir() else given
 
 
 def _refuse_open_names(station: Station, path: Path) -> None:
