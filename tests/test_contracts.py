@@ -41,11 +41,12 @@ def ours(group: str) -> list[Any]:
 def stations() -> dict[str, dict[str, Any]]:
     """Return every instrument of the packaged virtual tables: driver class name -> arguments."""
     found: dict[str, dict[str, Any]] = {}
-    for name in tables():
-        content = YAML(typ="safe").load((table(name) / "station.yaml").read_text(encoding="utf-8"))
-        for entry in content["instruments"].values():
-            if "@twin" in str(entry.get("init", {}).get("visalib")):
-                found[entry["type"].rpartition(".")[2]] = {"address": entry["address"], **entry["init"]}
+    for file in (path for name in tables() for path in sorted(table(name).glob("station*.yaml"))):
+        for entry in YAML(typ="safe").load(file.read_text(encoding="utf-8"))["instruments"].values():
+            init = dict(entry.get("init", {}))
+            if "@twin" in str(init.get("visalib")) or str(init.get("module")).startswith(f"{OURS}sim."):
+                address = {"address": entry["address"]} if "address" in entry else {}
+                found[entry["type"].rpartition(".")[2]] = {**address, **init}
     return found
 
 

@@ -99,6 +99,7 @@ class _File:
             assert tags.pulses is not None  # noqa: S101 - is_pulsed says so
             moved = replace(tags, times=tags.times + begin, pulses=tags.pulses + pulse)
         else:
+            begin = math.ceil(math.ceil(begin / tags.resolution) * tags.resolution)
             moved = replace(tags, times=tags.times + begin)
         self._end = begin + tags.duration
         self._writer.mark(mark, begin)

@@ -11,20 +11,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..core.tags import Tags as Tags
     from .changepoints import change_points as change_points
+    from .cutting import concatenate as concatenate
+    from .cutting import cut as cut
+    from .cutting import segments as segments
+    from .files import PhotonHdf5Writer as PhotonHdf5Writer
+    from .files import PtuWriter as PtuWriter
+    from .files import TagFile as TagFile
     from .files import open_tags as open_tags
     from .files import read_tags as read_tags
     from .files import write_photon_hdf5 as write_photon_hdf5
     from .files import write_ptu as write_ptu
-    from .flid import flid as flid
+    from .fold import fold_to_pulses as fold_to_pulses
     from .histograms import decay_histogram as decay_histogram
     from .histograms import intensity_trace as intensity_trace
     from .linear import correlate as correlate
     from .linear import cross_correlate as cross_correlate
     from .linear import lag_edges as lag_edges
     from .live import Correlator as Correlator
+    from .log import LogCorrelation as LogCorrelation
     from .log import log_correlate as log_correlate
+    from .pulsed import PulseCorrelator as PulseCorrelator
     from .pulsed import lag_correlate as lag_correlate
     from .pulsed import pulse_correlate as pulse_correlate
+    from .segment_lifetimes import flid as flid
     from .states import group_states as group_states
     from .streams import mask_afterpulses as mask_afterpulses
     from .streams import mask_dead_time as mask_dead_time
@@ -32,13 +41,22 @@ if TYPE_CHECKING:
     from .streams import with_delays as with_delays
 
 _HOME = {
+    "TagFile": "perovskite_meas.photons.files",
+    "PhotonHdf5Writer": "perovskite_meas.photons.files",
+    "PtuWriter": "perovskite_meas.photons.files",
+    "concatenate": "perovskite_meas.photons.cutting",
+    "cut": "perovskite_meas.photons.cutting",
+    "segments": "perovskite_meas.photons.cutting",
+    "fold_to_pulses": "perovskite_meas.photons.fold",
+    "PulseCorrelator": "perovskite_meas.photons.pulsed",
+    "LogCorrelation": "perovskite_meas.photons.log",
     "Correlator": "perovskite_meas.photons.live",
     "Tags": "perovskite_meas.core.tags",
     "change_points": "perovskite_meas.photons.changepoints",
     "correlate": "perovskite_meas.photons.linear",
     "cross_correlate": "perovskite_meas.photons.linear",
     "decay_histogram": "perovskite_meas.photons.histograms",
-    "flid": "perovskite_meas.photons.flid",
+    "flid": "perovskite_meas.photons.segment_lifetimes",
     "group_states": "perovskite_meas.photons.states",
     "intensity_trace": "perovskite_meas.photons.histograms",
     "lag_correlate": "perovskite_meas.photons.pulsed",

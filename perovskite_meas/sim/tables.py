@@ -25,6 +25,27 @@ def find_table(path: str) -> str:
     )
 
 
-def world_file(path: Path) -> Path:
-    """Return the world file that a path means: itself, or the one in that folder."""
-    return path / "world.yaml" if path.is_dir() else path
+def world_file(path: str | Path) -> Path:
+    """Return the world file that a path means: itself, the one in that folder, or a packaged world's by its name.
+
+    A packaged world is a file in the folder `worlds` of a packaged table, named without its `.yaml`.
+
+    Raises:
+        UsageError: a bare name that is neither.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return path / "world.yaml"
+    if path.exists() or path.suffix or path.name != str(path):
+        return path
+    known = packaged_worlds()
+    if path.name not in known:
+        raise UsageError(
+            f"no world {path.name!r}: neither a file nor a packaged world; {did_you_mean(path.name, known)}"
+        )
+    return known[path.name]
+
+
+def packaged_worlds() -> dict[str, Path]:
+    """Return the packaged worlds by name; each holds what differs from its table's own world."""
+    return {file.stem: file for file in sorted(tables_folder().glob("*/worlds/*.yaml"))}

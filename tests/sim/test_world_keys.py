@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 from perovskite_meas.sim.clock import SimClock
@@ -14,16 +15,27 @@ TABLE = "virtual_confocal"
 SECTIONS = ("sample", "laser", "optics", "detectors", "imperfections")
 
 CHANGES: dict[str, object] = {
+    "sample.kind": "laser",
+    "sample.emitters": 2,
     "sample.two_photon_cross_section": "7e6 GM",
     "sample.two_photon_convention": "excitations",
     "sample.one_photon_cross_section": "2e-13 cm^2",
     "sample.biexciton_ratio": 0.2,
     "sample.ladder": "truncated",
     "sample.lifetime": "200 ns",
+    "sample.biexciton_lifetime": "300 ps",
+    "sample.background_lifetime": "5 ns",
+    "sample.blinking.a_on": 1.8,
+    "sample.blinking.a_off": 1.4,
+    "sample.blinking.shortest": "2 ms",
+    "sample.blinking.cutoff_on": "20 ms",
+    "sample.blinking.cutoff_off": "20 ms",
+    "sample.blinking.grey_yield": 0.4,
     "sample.brightness": "2e5 cps",
     "sample.wavelength": "900 nm",
     "sample.background": "3 %",
     "sample.bleaching_dose": "1e6 J/cm^2",
+    "laser.mode": "cw",
     "laser.wavelength": "850 nm",
     "laser.repetition_rate": "10 MHz",
     "laser.pulse_duration": "300 fs",
@@ -34,6 +46,8 @@ CHANGES: dict[str, object] = {
     "optics.attenuator.extinction": 1e-2,
     "optics.pickoff_ratio": 11,
     "optics.scanner_gain": "2 um/V",
+    "optics.reference_rate": "2e5 cps",
+    "optics.reference_width": "200 ps",
     "detectors.apd.dead_time": "100 ns",
     "detectors.apd.dark_rate": "400 cps",
     "detectors.apd.afterpulsing": "5 %",
@@ -42,16 +56,30 @@ CHANGES: dict[str, object] = {
     "detectors.sample_head.calibration": 1.1,
     "detectors.sample_head.zero": "3 uW",
     "imperfections.one_photon_leak": "5 %",
+    "imperfections.grey_state": "on",
+}
+CHANGES |= {
+    f"detectors.spad_{which}.{name}": change
+    for which in "ab"
+    for name, change in {
+        "dead_time": "100 ns",
+        "dark_rate": "400 cps",
+        "afterpulsing": "5 %",
+        "jitter": "300 ps",
+        "jitter_tail": "30 %",
+        "tail_time": "1 ns",
+        "delay": "20 ns",
+    }.items()
 }
 """What each key is changed to; an imperfection that is missing here is switched off."""
 
 CONTEXT: dict[str, dict[str, object]] = {
     "sample.one_photon_cross_section": {"laser.wavelength": "405 nm"},  # else it takes two photons
 }
+CONTEXT |= {key: {"imperfections.grey_state": "on"} for key in CHANGES if key.startswith("sample.blinking.")}
 """What else has to be so for a key to matter."""
 
 UNSEEN = {
-    "sample.kind": "there is one kind only",
     "sample.quantum_yield": "`brightness` is what is detected; the yield only tells the efficiency behind it",
 }
 """Keys that no measurement on this table can see, and why."""
@@ -73,7 +101,7 @@ def all_keys() -> list[str]:
 def world_with(changes: dict[str, object]) -> World:
     raw = load_config(None, TABLE).model_dump()
     raw["imperfections"]["off_centre"] = "50 nm"
-    for name in ("bleaching", "background", "dead_time", "dark_counts", "afterpulsing"):
+    for name in ("bleaching", "background", "dead_time", "dark_counts", "afterpulsing", "jitter"):
         raw["imperfections"][name] = "on"
     for key, value in changes.items():
         node = raw
@@ -95,8 +123,13 @@ def look(world: World) -> list[float]:
         seen.append(float(apd.counts(now - 0.5, now)))
         seen.append(apd.expected(now - 0.5, now))
         seen.extend(world.port(name).watts(now - 0.1, now, 800.0) for name in ("pickoff", "sample_head"))
+        events = world.port("tagger").record(now - 0.1, now)
+        seen.extend(float(np.sum(column)) for column in events[:4] if column is not None)
 
     note()
+    world.port("reference").switch(True, clock.now())
+    note()
+    world.port("reference").switch(False, clock.now())
     for angle in (60.0, 17.3, 40.0, 62.3):
         now = clock.now()
         mount.path(now, mount.angle(now), now, angle)

@@ -3,6 +3,7 @@
 from .config import WorldConfig
 from .exposure import Light
 from .load import load_config, parse_config
+from .photons.tagger import Events
 from .world import World
 
-__all__ = ["Light", "World", "WorldConfig", "load_config", "parse_config"]
+__all__ = ["Events", "Light", "World", "WorldConfig", "load_config", "parse_config"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from .config import WorldConfig
 from .noise import FrameNoise, RandomWalk, generator, relative_gauss
@@ -29,6 +30,13 @@ class Cell(NamedTuple):
     """Equal for cells that differ by laser noise alone."""
 
 
+class Breaks(Protocol):
+    """Something that changes at known times."""
+
+    def breaks(self, t0: float, t1: float) -> list[float]:
+        """Return the times of change inside (t0, t1), s."""
+
+
 class Beam:
     """The path of the light from the laser to the sample, as a function of time.
 
@@ -47,7 +55,11 @@ class Beam:
         self.turns = History(start, Turn(start, 0.0, start, 0.0))
         self.shutter = History(start, first=False)
         self.scanner = {axis: History(start, 0.0) for axis in ("x", "y")}
-        self._histories: tuple[History[Any], ...] = (self.turns, self.shutter, *self.scanner.values())
+        self._histories: list[Breaks] = [self.turns, self.shutter, *self.scanner.values()]
+
+    def cut_at(self, changes: Iterable[Breaks]) -> None:
+        """Cut the light at these changes as well."""
+        self._histories.extend(changes)
 
     def cells(self, t0: float, t1: float) -> list[Cell]:
         """Cut (t0, t1) at every frame, event and piece of a turn.

@@ -1,111 +1,16 @@
-"""The world file: every truth of sample, laser, optics and detectors, with its unit, read strictly.
-
-Numbers are kept in the unit in which the file's field is documented here; text carries its own unit.
-"""
+"""The world file: every truth of sample, laser, optics and detectors and every imperfection, read strictly."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from perovskite_meas.core.errors import UsageError
 
 from .optics import photon_order
-from .quantity import In, Ladder, Offset, OneOf, RadialOffset, Size, Switch, is_off
-
-KINDS = ("cspbi3_single_RT",)
-"""Kinds of sample that this world can hold."""
-
-
-class Section(BaseModel):
-    """A part of the world file: frozen, complete, and without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Sample(Section):
-    """One nanocrystal under pulsed light. Defaults of the packaged file: PHYSICS 3.1c and 9."""
-
-    kind: Annotated[str, OneOf(KINDS)]
-    two_photon_cross_section: Annotated[float, In("GM", above=0)]
-    two_photon_convention: Annotated[str, OneOf(("absorbed_photons", "excitations"))]
-    one_photon_cross_section: Annotated[float, In("cm^2", above=0)]
-    biexciton_ratio: Annotated[float, In("1", low=0, high=1)]
-    ladder: Annotated[str | tuple[float, ...], Ladder()]
-    lifetime: Annotated[float, In("ns", above=0)]
-    brightness: Annotated[float, In("cps", above=0)]
-    """Plateau of the single exciton, detected, at BRIGHTNESS_RATE pulses per second."""
-    quantum_yield: Annotated[float, In("1", above=0, high=1)]
-    wavelength: Annotated[float, In("nm", low=300, high=2000)]
-    background: Annotated[float, In("1", low=0)]
-    """Counts per unit of <N> on the beam axis, relative to the plateau."""
-    bleaching_dose: Annotated[float, In("J/cm^2", above=0)]
-    """Local dose after which 1/e of the brightness is left."""
-
-    @property
-    def efficiency(self) -> float:
-        """Detected photons per emitted one."""
-        return self.brightness / (BRIGHTNESS_RATE * self.quantum_yield)
-
-
-BRIGHTNESS_RATE = 5e6
-"""Hz: `sample.brightness` is the plateau at this repetition rate; it scales with the laser's own."""
-
-
-class Laser(Section):
-    """The pulse train at the sample."""
-
-    wavelength: Annotated[float, In("nm", low=300, high=2000)]
-    repetition_rate: Annotated[float, In("Hz", above=0, high=1e10)]
-    pulse_duration: Annotated[float, In("fs", above=0)]
-    """Intensity FWHM at the sample."""
-    pulse_shape: Annotated[str, OneOf(("gauss", "sech2", "rect"))]
-
-
-class Attenuator(Section):
-    """Half-wave plate and polariser."""
-
-    maximum_power: Annotated[float, In("W", above=0, high=10)]
-    """At the sample plane."""
-    angle_of_maximum: Annotated[float, In("deg", low=-360, high=360)]
-    extinction: Annotated[float, In("1", low=0, high=1)]
-    """Lowest over highest power."""
-
-
-class Optics(Section):
-    """From the laser to the spot on the sample."""
-
-    waist: Annotated[float, In("nm", above=0)]
-    """1/e^2 radius of the intensity."""
-    attenuator: Attenuator
-    pickoff_ratio: Annotated[float, In("1", above=0)]
-    """Power on the pick-off head over power at the sample plane."""
-    scanner_gain: Annotated[float, In("um/V", above=0)]
-
-
-class PhotonDetector(Section):
-    """A counting detector."""
-
-    dead_time: Annotated[float, In("ns", low=0, high=1e6)]
-    dark_rate: Annotated[float, In("cps", low=0)]
-    afterpulsing: Annotated[float, In("1", low=0, high=0.5)]
-
-
-class Head(Section):
-    """A power head's own error; what a session draws comes on top."""
-
-    calibration: Annotated[float, In("1", above=0)]
-    """Reading over truth."""
-    zero: Annotated[float, In("W")]
-
-
-class Detectors(Section):
-    """Everything that turns light into numbers."""
-
-    apd: PhotonDetector
-    pickoff: Head
-    sample_head: Head
+from .quantity import Offset, RadialOffset, Size, Switch, is_off
+from .sections import Detectors, Laser, Optics, Sample, Section, TimingDetector
 
 
 class Imperfections(Section):
@@ -129,6 +34,9 @@ class Imperfections(Section):
     dead_time: Annotated[float | None, Switch("ns")]
     dark_counts: Annotated[float | None, Switch("cps")]
     afterpulsing: Annotated[float | None, Switch("1", high=0.5)]
+    jitter: Annotated[float | None, Switch("ps", high=1e5)]
+    crosstalk: Annotated[float, Size("1", high=0.1)]
+    grey_state: Annotated[float | None, Switch("1", high=1)]
 
     @model_validator(mode="before")
     @classmethod
@@ -174,12 +82,41 @@ class WorldConfig(Section):
     @property
     def bleaching_dose(self) -> float | None:
         """J/cm^2 until 1/e is left, or None where nothing bleaches."""
+        if self.sample.kind == "laser":
+            return None
         return _effective(self.imperfections.bleaching, self.sample.bleaching_dose) or None
 
     @property
     def background(self) -> float:
         """Background per unit of <N> on the axis, relative to the plateau."""
         return _effective(self.imperfections.background, self.sample.background)
+
+    @property
+    def is_cw(self) -> bool:
+        """Say whether the light at the sample is continuous."""
+        return self.laser.mode == "cw"
+
+    @property
+    def grey_yield(self) -> float | None:
+        """Yields and lifetimes of the grey state over the neutral ones, or None where nothing blinks."""
+        switch = self.imperfections.grey_state
+        if switch == 0.0 or self.sample.kind == "laser":
+            return None
+        return _effective(switch, self.sample.blinking.grey_yield)
+
+    def timing(self, name: str) -> TimingDetector:
+        """Return what spad_a or spad_b really does: its section, with the imperfections that are off taken away."""
+        nominal: TimingDetector = getattr(self.detectors, name)
+        switches = self.imperfections
+        return nominal.model_copy(
+            update={
+                "dead_time": _effective(switches.dead_time, nominal.dead_time),
+                "dark_rate": _effective(switches.dark_counts, nominal.dark_rate),
+                "afterpulsing": _effective(switches.afterpulsing, nominal.afterpulsing),
+                "jitter": _effective(switches.jitter, nominal.jitter),
+                "jitter_tail": 0.0 if switches.jitter == 0.0 else nominal.jitter_tail,
+            }
+        )
 
     @property
     def dead_time(self) -> float:

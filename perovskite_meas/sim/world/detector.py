@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 _SLACK = 1e-6
 
 
+def reach(exposure: Exposure, now: float, t0: float, t1: float) -> None:
+    """Follow the light through the gate [t0, t1].
+
+    Raises:
+        UsageError: a gate that ends in the future, or began before what is remembered.
+    """
+    if t1 > now + _SLACK:
+        raise UsageError(f"a gate that ends at {t1:.6f} s cannot be read at {now:.6f} s")
+    exposure.advance(t1)
+    if t0 < exposure.forgotten:
+        raise UsageError(
+            f"a gate that began {now - t0:.0f} s ago, with light since: only the last {KEPT:g} s are remembered"
+        )
+
+
 class Detector:
     """An avalanche photodiode with its pulses.
 
@@ -44,14 +59,7 @@ class Detector:
             UsageError: a gate that ends in the future, or began before what is remembered.
         """
         with self._lock:
-            now = self._clock.now()
-            if t1 > now + _SLACK:
-                raise UsageError(f"a gate that ends at {t1:.6f} s cannot be read at {now:.6f} s")
-            self._exposure.advance(t1)
-            if t0 < self._exposure.forgotten:
-                raise UsageError(
-                    f"a gate that began {now - t0:.0f} s ago, with light since: only the last {KEPT:g} s are remembered"
-                )
+            reach(self._exposure, self._clock.now(), t0, t1)
             primary = int(self._rng.poisson(self.expected(t0, t1)))
             return primary + int(self._rng.binomial(primary, self._afterpulsing))
 

@@ -15,6 +15,9 @@ from .noise import Floats
 KEPT = 3600.0
 """s: how far back a gate may reach; older emission is forgotten."""
 
+_ON_EMITTER = 1e-9
+"""<N> above which light counts as light on the emitter."""
+
 _STRETCH = 600.0
 """s: taken in one go, so that long light does not fill the memory."""
 
@@ -32,7 +35,7 @@ class Light(NamedTuple):
     y_um: float
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """A cell with light: emission is (signal exp(-decay (t - t0)) + background) cps."""
 
     cell: Cell
@@ -41,6 +44,11 @@ class _Row(NamedTuple):
     background: float
     dose: float
     """J/cm^2 on the emitter before this cell."""
+    excitations: float
+    brightness: float
+    """Factor on the efficiency at t0: duty and what bleaching has left."""
+    grey: tuple[bool, ...]
+    """Which emitters are grey; empty where nothing blinks."""
 
 
 class Exposure:
@@ -64,10 +72,22 @@ class Exposure:
         """J/cm^2 that fell on the emitter up to the horizon."""
         self.forgotten = -math.inf
         """Clock time until which emission is forgotten; dark times need no memory."""
-        self._last: _Row | None = None
-        self._rows: deque[_Row] = deque()
+        self._last: Row | None = None
+        self._rows: deque[Row] = deque()
         self._lights: list[Light] = []
         self._setting = math.nan
+        self._excitations, self._lit, self._neutral = 0.0, 0.0, 0.0
+
+    @property
+    def excitations(self) -> float:
+        """<N> when light last fell on the emitter; 0 before that."""
+        last = self._last
+        return last.excitations if last is not None and last.excitations > _ON_EMITTER else self._excitations
+
+    @property
+    def on_fraction(self) -> float:
+        """Fraction of the time with light on the emitter in which it was neutral; 1 before that."""
+        return self._neutral / self._lit if self._lit else 1.0
 
     @property
     def brightness_left(self) -> float:
@@ -94,25 +114,31 @@ class Exposure:
         while self._rows and self._rows[0].cell.t1 < t - KEPT:
             self.forgotten = self._rows.popleft().cell.t1
 
-    def _rows_of(self, lit: list[Cell], dose: float) -> list[_Row]:
+    def _rows_of(self, lit: list[Cell], dose: float) -> list[Row]:
         """Return lit cells with their emission; adds what they leave on the emitter to `dose`."""
         if not lit:
             return []
         emission = self._emitter.emit(lit)
         rows = []
-        for cell, signal, background, irradiance in zip(
-            lit, emission.signal.tolist(), emission.background.tolist(), emission.irradiance.tolist(), strict=True
-        ):
-            left = signal * math.exp(-dose * self._bleaching)
-            rows.append(_Row(cell, left, irradiance * self._bleaching, background, dose))
+        columns = (emission.signal, emission.background, emission.irradiance, emission.excitations, emission.duty)
+        numbers, grey = np.column_stack(columns).tolist(), [tuple(one) for one in emission.grey.tolist()]
+        for cell, (signal, background, irradiance, excitations, duty), state in zip(lit, numbers, grey, strict=True):
+            kept = math.exp(-dose * self._bleaching)
+            decay = irradiance * self._bleaching
+            rows.append(Row(cell, signal * kept, decay, background, dose, excitations, duty * kept, state))
             dose += irradiance * (cell.t1 - cell.t0)
         self.dose = dose
         return rows
 
-    def _close(self, row: _Row) -> None:
+    def _close(self, row: Row) -> None:
         self._rows.append(row)
         self._lights = _joined(self._lights, row.cell, self._setting)
         self._setting = row.cell.setting
+        if row.excitations > _ON_EMITTER:
+            seconds = row.cell.t1 - row.cell.t0
+            self._excitations = row.excitations
+            self._lit += seconds
+            self._neutral += seconds * (1.0 - sum(row.grey) / max(1, len(row.grey)))
 
     def lights(self) -> list[Light]:
         """Return every interval of light up to the horizon."""
@@ -120,24 +146,28 @@ class Exposure:
             return list(self._lights)
         return _joined(list(self._lights), self._last.cell, self._setting)
 
-    def emission(self, t0: float, t1: float) -> tuple[Floats, Floats]:
-        """Return (seconds, mean cps) of every lit piece within [t0, t1], shapes (n,).
-
-        Call `advance(t1)` first.
-        """
+    def pieces(self, t0: float, t1: float) -> list[tuple[float, float, Row]]:
+        """Return (begin, end, row) of every lit piece within [t0, t1], oldest first; call `advance(t1)` first."""
         found = [] if self._last is None else [self._last]
         for row in reversed(self._rows):
             if row.cell.t1 <= t0:
                 break
             found.append(row)
         pieces = [(max(t0, row.cell.t0), min(t1, row.cell.t1), row) for row in reversed(found)]
-        inside = [(low, high, row) for low, high, row in pieces if high > low]
+        return [(low, high, row) for low, high, row in pieces if high > low]
+
+    def emission(self, t0: float, t1: float) -> tuple[Floats, Floats]:
+        """Return (seconds, mean cps) of every lit piece within [t0, t1], shapes (n,).
+
+        Call `advance(t1)` first.
+        """
+        inside = self.pieces(t0, t1)
         seconds = np.array([high - low for low, high, _ in inside])
         rates = np.array([_mean_rate(row, low, high) for low, high, row in inside])
         return seconds, rates
 
 
-def _mean_rate(row: _Row, low: float, high: float) -> float:
+def _mean_rate(row: Row, low: float, high: float) -> float:
     start = row.signal * math.exp(-row.decay * (low - row.cell.t0))
     exponent = row.decay * (high - low)
     mean = start * -math.expm1(-exponent) / exponent if exponent > 0.0 else start

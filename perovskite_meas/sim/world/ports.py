@@ -39,7 +39,7 @@ class Rotation:
 
 
 class Gate:
-    """The shutter."""
+    """A shutter: that of the beam, or that of the reference light."""
 
     def __init__(self, shutter: History[bool], exposure: Exposure, lock: threading.RLock) -> None:
         self._shutter, self._exposure, self._lock = shutter, exposure, lock

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import Head, WorldConfig
+from .config import WorldConfig
 from .noise import generator
+from .sections import Head
 
 
 @dataclass(frozen=True)

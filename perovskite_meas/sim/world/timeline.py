@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -42,6 +43,11 @@ class History(Generic[Item]):
         """Return everything that holds within [t0, t1], oldest first."""
         low = max(0, bisect_right(self._times, t0) - 1)
         return self._items[low : bisect_right(self._times, t1)]
+
+    def pieces(self, t0: float, t1: float) -> list[tuple[float, float, Item]]:
+        """Return (begin, end, item) of everything that holds within [t0, t1], oldest first."""
+        edges = [t0, *self.breaks(t0, t1), t1]
+        return [(low, high, self.at(low)) for low, high in pairwise(edges) if high > low]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from .config import WorldConfig
 from .emitter import Emitter
+from .photons.tagger import INPUTS
 from .session import Session
 
 Truth = float | str
@@ -41,9 +44,35 @@ def all_truths(config: WorldConfig, session: Session, emitter: Emitter) -> dict[
         "apd.dark_rate": config.dark_rate,
         "apd.afterpulsing": config.afterpulsing,
     }
+    spads = [config.timing(name) for name in INPUTS]
+    actual["zero_lag"] = (spads[1].delay - spads[0].delay) * 1e3
+    grey = config.grey_yield
+    actual |= {"grey_yield": 1.0 if grey is None else grey, "crosstalk": config.imperfections.crosstalk}
+    for name, spad in zip(INPUTS, spads, strict=True):
+        actual |= {f"{name}.{field}": value for field, value in spad.model_dump().items()}
     for name, head in session.heads.items():
         actual |= {f"{name}.calibration": head.calibration, f"{name}.zero": head.zero}
     return {**nominal, **plain, **actual}
+
+
+def light_truths(emitter: Emitter, excitations: float, dark_rate: float) -> dict[str, Truth]:
+    """Return what depends on the light; `excitations` is <N> at the emitter, 0 the limit of little light.
+
+    Args:
+        emitter: the sample, all of it neutral.
+        excitations: per pulse, or per lifetime under continuous light.
+        dark_rate: of all detectors that share the light, cps.
+    """
+    x = np.array([excitations])
+    signal = emitter.plateau * float(emitter.relative(x, np.zeros((1, emitter.emitters), dtype=bool))[0])
+    other = emitter.background_beside(excitations) + dark_rate
+    return {
+        "excitations": excitations,
+        "g2_zero": emitter.g2_zero(excitations),
+        "antibunching_time": emitter.antibunching_time(excitations),
+        "signal": signal,
+        "background_fraction": other / (signal + other) if signal + other > 0.0 else 0.0,
+    }
 
 
 def _flat(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, Truth]]:

@@ -19,10 +19,11 @@ from .exposure import Exposure, Light
 from .load import load_config
 from .meter import PowerHead
 from .noise import RandomWalk, generator
+from .photons.tagger import INPUTS, Tagger
 from .ports import Gate, Level, Rotation
 from .session import draw_session
 from .timeline import History, Turn
-from .truths import Truth, all_truths
+from .truths import Truth, all_truths, light_truths
 
 
 class World:
@@ -45,7 +46,8 @@ class World:
         self._generators: dict[str, np.random.Generator] = {}
         self._session = draw_session(config, seed)
         self._beam = Beam(config, seed, clock.now())
-        self._emitter = Emitter(config, self._session, seed)
+        self._emitter = Emitter(config, self._session, seed, clock.now())
+        self._beam.cut_at(self._emitter.telegraphs)
         self._exposure = Exposure(self._beam, self._emitter, config.bleaching_dose)
         self._ports = self._build_ports()
 
@@ -73,7 +75,7 @@ class World:
             return self._generators[name]
 
     def port(self, name: str) -> Any:
-        """Return the Rotation, Gate, PowerHead, Detector or Level of that name.
+        """Return the Rotation, Gate, PowerHead, Detector, Level or Tagger of that name.
 
         Raises:
             UsageError: the table has no such part.
@@ -111,9 +113,23 @@ class World:
             self._exposure.advance(self.clock.now())
             return {
                 **all_truths(self.config, self._session, self._emitter),
+                **light_truths(self._emitter, self._exposure.excitations, self._dark_rate),
+                "on_fraction": self._exposure.on_fraction,
                 "dose": self._exposure.dose,
                 "brightness_left": self._exposure.brightness_left,
             }
+
+    def at_power(self, power: float) -> dict[str, Truth]:
+        """Return what depends on the light, for `power` (W at the sample plane) on the emitter at scanner zero.
+
+        `truths` holds the same for the light that fell on the emitter last.
+        """
+        here, _ = self._emitter.excitations(np.array([power]), np.zeros(1), np.zeros(1))
+        return light_truths(self._emitter, float(here[0]), self._dark_rate)
+
+    @property
+    def _dark_rate(self) -> float:
+        return sum(self.config.timing(name).dark_rate for name in INPUTS)
 
     def describe(self) -> dict[str, str]:
         """Return what an experimenter may know without measuring: conventions, no numbers."""
@@ -123,11 +139,16 @@ class World:
         beam, exposure, lock = self._beam, self._exposure, self.lock
         play, start = self.config.imperfections.attenuator_backlash, self.clock.now()
         idle = History(start, Turn(start, 0.0, start, 0.0))
+        reference = History(start, first=False)
+        tagger = Tagger(exposure, self._emitter, self.config, reference, self.rng("tagger"), lock, self.clock)
         return {
             "attenuator": Rotation(beam.turns, exposure, backlash=play, lock=lock),
             # A second mount of the same make, before the detector: the dot's emission is not polarised.
             "analyser": Rotation(idle, exposure, backlash=play, lock=lock),
             "shutter": Gate(beam.shutter, exposure, lock),
+            # Of the reference light, which goes straight to the two detectors of the tagger.
+            "reference": Gate(reference, exposure, lock),
+            "tagger": tagger,
             "scanner_x": Level(beam.scanner["x"], exposure, lock),
             "scanner_y": Level(beam.scanner["y"], exposure, lock),
             "pickoff": self._head("pickoff", self.config.optics.pickoff_ratio, behind_shutter=False),
