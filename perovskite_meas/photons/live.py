@@ -114,21 +114,28 @@ class Correlator:
 
     def _count(self, times: Times, channels: np.ndarray[tuple[int], np.dtype[np.uint8]], tags: Tags) -> None:
         lags, same = self._lags, self._pair[0] == self._pair[1]
-        starts, stops, _ = split(times, channels, *self._pair)
-        self._bridge(self._tails[0], stops)
-        self._bridge(starts, self._tails[1])
-        if not same and is_sparse(times, lags.reach):
-            count_merged(times, channels, self._pair, lags, self._counts)
-        else:
-            count_separate(starts, stops, lags, self._counts)
-        if same and lags.zero_bin is not None:
-            self._counts[lags.zero_bin] -= len(starts)
         if tags.dtimes is not None:
             self._slack = max(self._slack, math.ceil(int(tags.dtimes.max()) * tags.resolution) + 1)
-        newest = max(int(times[-1]), int(times[0]) if self._newest is None else self._newest)
-        self._tails = (self._younger(self._tails[0], starts, newest), self._younger(self._tails[1], stops, newest))
-        self._singles[0] += len(starts)
-        self._singles[1] += len(stops)
+        newest = int(times[-1]) if self._newest is None else max(int(times[-1]), self._newest)
+        if not same and is_sparse(times, lags.reach):
+            # Only its two ends meet other chunks; to take all of it apart would cost more than to count it.
+            first = newest if self._newest is None else self._newest
+            head = int(np.searchsorted(times, first + lags.reach, side="right"))
+            end = int(np.searchsorted(times, newest - lags.reach - self._slack))
+            starts, stops, _ = split(times[:head], channels[:head], *self._pair)
+            late = split(times[end:], channels[end:], *self._pair)[:2]
+            count_merged(times, channels, self._pair, lags, self._counts)
+            singles = [int(np.count_nonzero(channels == channel)) for channel in self._pair]
+        else:
+            starts, stops, _ = late = split(times, channels, *self._pair)
+            count_separate(starts, stops, lags, self._counts)
+            singles = [len(starts), len(stops)]
+        self._bridge(self._tails[0], stops)
+        self._bridge(starts, self._tails[1])
+        if same and lags.zero_bin is not None:
+            self._counts[lags.zero_bin] -= len(starts)
+        self._tails = (self._younger(self._tails[0], late[0], newest), self._younger(self._tails[1], late[1], newest))
+        self._singles = [before + more for before, more in zip(self._singles, singles, strict=True)]
 
     def _bridge(self, starts: Times, stops: Times) -> None:
         """Count the pairs between the tail of one channel and the new photons of the other."""
