@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from perovskite_meas.core.plugins import find
@@ -22,20 +22,40 @@ class Entry:
     """One procedure of the demo, and which truth stands behind which result."""
 
     procedure: str
-    analysis: str
     truths: tuple[tuple[str, str], ...]
-    """(field of the result, name of the truth in the world)."""
+    """(result.field, name of the truth in the world)."""
+    world: str | None = None
+    """A packaged world in place of the table's own."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that differ from the default."""
+
+    @property
+    def title(self) -> str:
+        """What is run, as a reader would say it."""
+        return self.procedure if self.world is None else f"{self.procedure} in the world {self.world!r}"
 
 
 ENTRIES = (
     Entry(
         "TwoPhotonSaturation",
-        "saturation",
         (
-            ("cross_section", "two_photon_cross_section"),
-            ("biexciton_ratio", "biexciton_ratio"),
-            ("low_power_slope", "photon_order"),
+            ("saturation.cross_section", "two_photon_cross_section"),
+            ("saturation.biexciton_ratio", "biexciton_ratio"),
+            ("saturation.low_power_slope", "photon_order"),
         ),
+    ),
+    Entry(
+        "HBT",
+        (
+            ("g2.g2_zero", "g2_zero"),
+            ("g2.background_fraction", "background_fraction"),
+            ("lifetime.lifetime", "lifetime"),
+        ),
+    ),
+    Entry(
+        "HBT",
+        (("g2.g2_zero", "g2_zero"), ("g2.antibunching_time", "antibunching_time")),
+        world="hbt_cw",
     ),
 )
 
@@ -47,14 +67,14 @@ def demo(options: argparse.Namespace) -> int:
     status = 0
     for entry in ENTRIES:
         kind = find("procedures", entry.procedure)
-        print(f"{entry.procedure} on the table {kind.table!r}: real drivers, simulated instruments", flush=True)
+        print(f"{entry.title} on the table {kind.table!r}: real drivers, simulated instruments", flush=True)
         began = time.monotonic()
-        with load_bench(kind.table, seed=options.seed) as bench:
+        with load_bench(kind.table, world=entry.world, seed=options.seed) as bench:
             started = bench.clock.now()
-            record = run(kind(), bench, into=options.into, progress=True)
+            record = run(kind(**entry.settings), bench, into=options.into, progress=True)
             simulated = bench.clock.now() - started
             world = next(iter(bench.libraries.values())).world
-            lines = compare(record.results.get(entry.analysis), entry.truths, world)
+            lines = compare(record.results, entry.truths, world)
         wall = time.monotonic() - began
         if record.folder is not None:
             write_report(
@@ -76,17 +96,18 @@ def demo(options: argparse.Namespace) -> int:
     return status
 
 
-def compare(result: Any, truths: Sequence[tuple[str, str]], world: Any) -> list[Line]:
+def compare(results: Mapping[str, Any], truths: Sequence[tuple[str, str]], world: Any) -> list[Line]:
     """Return (quantity, recovered, true, difference in sigma) for each truth that the world holds."""
     lines: list[Line] = []
-    for field, name in truths:
-        value = getattr(result, field, None)
+    for dotted, name in truths:
+        analysis, _, field_name = dotted.partition(".")
+        value = getattr(results.get(analysis), field_name, None)
         truth = 2.0 if name == "photon_order" else float(world.truth(name))
         if isinstance(value, Value):
             unit = "" if value.unit == "1" else f" {value.unit}"
-            lines.append((field, str(value), f"{truth:.4g}{unit}", f"{value.pull(truth):+.2f}"))
+            lines.append((field_name, str(value), f"{truth:.4g}{unit}", f"{value.pull(truth):+.2f}"))
         else:
-            lines.append((field, "not determined", f"{truth:.4g}", ""))
+            lines.append((field_name, "not determined", f"{truth:.4g}", ""))
     return lines
 
 
