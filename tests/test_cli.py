@@ -188,15 +188,15 @@ def test_wrong_words_on_the_command_line_end_with_two() -> None:
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("name", ["two_photon_saturation", "power_calibration"])
+SCRIPTS = ("hbt", "hbt_cw", "power_calibration", "two_photon_saturation")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_every_lab_script_runs_and_is_short(
     name: str, here: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = checkout / "procedures" / f"{name}.py"
-    assert {path.stem for path in (checkout / "procedures").glob("*.py")} == {
-        "two_photon_saturation",
-        "power_calibration",
-    }
+    assert sorted(path.stem for path in (checkout / "procedures").glob("*.py")) == list(SCRIPTS)
     assert len(script.read_text(encoding="utf-8").splitlines()) <= 40
     monkeypatch.setattr(sys, "argv", [str(script)])
     runpy.run_path(str(script), run_name="__main__")

@@ -197,7 +197,7 @@ def table():
 
 
 def test_the_packaged_table_answers_at_all_its_addresses(table):
-    assert len(table.list_resources()) == 5
+    assert len(table.list_resources()) == 6
     meter = table.open_resource(METER, read_termination="\n", write_termination="\n")
     assert 0 < float(meter.query("MEAS:POW?")) < 2e-3
 

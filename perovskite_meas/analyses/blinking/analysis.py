@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perovskite_meas.core.analysis import analysis
+from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 from perovskite_meas.photons.dwells import log_log_slope
 
@@ -35,6 +36,8 @@ NUMBERS = (
 @analysis(needs={"series": "1", "live_time": "s"})
 def blinking(data: xr.Dataset) -> BlinkingResult:
     """Return how the emitter blinked; without its photon tags every number is None, and the reason is given."""
+    if "series" not in data or not data.sizes.get("row", 0):
+        raise AnalysisRefused("there is no row to tell what was recorded: `series` and `live_time` of each chunk")
     path, why = tag_file(data)
     rate, series = background(data)
     if path is None:
