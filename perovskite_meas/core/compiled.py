@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -15,13 +15,13 @@ def compiled(function: Function) -> Function:
     """
     import numba
 
-    made: Function = numba.njit(cache=True, nogil=True)(function)
-    return made
+    made: Any = numba.njit(cache=True, nogil=True)(function)
+    return cast(Function, made)
 
 
 def inlined(function: Function) -> Function:
     """Compile a small function into the compiled loops that call it (decorator)."""
     import numba
 
-    made: Function = numba.njit(cache=True, nogil=True, inline="always")(function)
-    return made
+    made: Any = numba.njit(cache=True, nogil=True, inline="always")(function)
+    return cast(Function, made)

@@ -74,7 +74,8 @@ class Tags:
 
     def of(self, channel: int) -> Times:
         """Return the times of one channel, in ps."""
-        return self.times[self.channels == channel]
+        times: Times = self.times[self.channels == channel]
+        return times
 
     def take(self, chosen: NDArray[np.bool_] | slice) -> Tags:
         """Return these photons alone; duration and markers stay."""
@@ -87,7 +88,7 @@ class Tags:
         return f"Tags({len(self)} photons, {kind}, {self.duration * 1e-12:.6g} s)"
 
 
-def _check(name: str, array: NDArray[np.generic], kind: type[np.generic], length: int) -> None:
+def _check(name: str, array: object, kind: type[np.generic], length: int) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != kind or array.ndim != 1:
         got = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise UsageError(f"tags: {name} must be one-dimensional {np.dtype(kind)}; got {got}")

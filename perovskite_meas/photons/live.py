@@ -127,7 +127,8 @@ class Correlator:
             count_merged(times, channels, self._pair, lags, self._counts)
             singles = [int(np.count_nonzero(channels == channel)) for channel in self._pair]
         else:
-            starts, stops, _ = late = split(times, channels, *self._pair)
+            starts, stops, _ = split(times, channels, *self._pair)
+            late = starts, stops
             count_separate(starts, stops, lags, self._counts)
             singles = [len(starts), len(stops)]
         self._bridge(self._tails[0], stops)
