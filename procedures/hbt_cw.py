@@ -12,7 +12,7 @@ BENCH = sys.argv[1] if len(sys.argv) > 1 else "virtual_confocal"
 RUNS = sys.argv[2] if len(sys.argv) > 2 else "runs"
 WORLD = "hbt_cw" if BENCH == "virtual_confocal" else None
 
-dot = HBT(powers=Values("2 uW", "3 uW", "6 uW"), duration="120 s", chunk="10 s")
+dot = HBT(powers=Values("2 uW", "3 uW", "6 uW"), duration="60 s", chunk="10 s")
 
 with load_bench(BENCH, world=WORLD) as bench:
     record = run(dot, bench, into=RUNS)

@@ -36,6 +36,9 @@ class Bench:
         resolve: finds the host's parameter behind a dotted name.
         clock: the instruments' clock.
 
+    Attributes:
+        absent: optional roles that this station cannot fill -> why.
+
     Raises:
         BenchError: with every role whose instrument or parameter is not there.
     """
@@ -49,6 +52,7 @@ class Bench:
         self.guard = Guard(spec.limits, self._beam, self.ledger)
         self.recordings = Recordings()
         self._calibrations: dict[str, Calibration] = dict(spec.calibrations)
+        self.absent: dict[str, str] = {}
         self.roles, problems = self._adapters(resolve, self.guard, clock)
         if problems:
             raise BenchError(f"{spec.path} does not fit its station:", problems)
@@ -92,6 +96,8 @@ class Bench:
         """Bring the table into its safe state, every step whatever happens; return what went wrong."""
         problems = []
         for number, step in enumerate(self.spec.safe_state, 1):
+            if step.role in self.absent:
+                continue
             outcome = attempt(getattr(self.roles[step.role], step.verb))
             if outcome.text():
                 problems.append(f"safe state, step {number} ({step}): {outcome.text()}")
@@ -100,7 +106,7 @@ class Bench:
     def check(self, procedure: Procedure | type[Procedure]) -> list[str]:
         """Return what keeps `procedure` and its analyses from running here, one line each."""
         offered = {**self.roles, "clock": self.clock, "ledger": self.ledger}
-        problems = bind_roles(procedure, offered, self.spec.path.name)[1]
+        problems = bind_roles(procedure, offered, self.spec.path.name, self.absent)[1]
         conditions = self.conditions()
         for name in procedure.analyses:
             try:
@@ -154,7 +160,7 @@ class Bench:
         self.spec = dataclasses.replace(self.spec, sample=dataclasses.replace(self.spec.sample, expect=expect))
 
     def _bound(self, procedure: Procedure, offered: Mapping[str, Any]) -> dict[str, Any]:
-        arguments, problems = bind_roles(procedure, offered, self.spec.path.name)
+        arguments, problems = bind_roles(procedure, offered, self.spec.path.name, self.absent)
         if problems:
             raise BenchError(f"{self.spec.path} cannot run {type(procedure).__name__}:", problems)
         return arguments
@@ -171,10 +177,15 @@ class Bench:
         table = Table(resolve, guard, clock, self._calibrations, attenuators, recordings)
         adapters, problems = {}, []
         for name, role in self.spec.roles.items():
+            if resolve is None and name in self.absent:
+                continue
             cls = role.adapter if resolve is not None else (role.adapter.twin or role.adapter)
             try:
                 adapters[name] = cls(role, table)
             except UsageError as error:
-                problems.append(f"{role.source}: roles.{name}: {error}")
+                if role.optional:
+                    self.absent[name] = str(error)
+                else:
+                    problems.append(f"{role.source}: roles.{name}: {error}")
         guard.worst = worst_case(self.spec.roles, self._calibrations)
         return adapters, problems

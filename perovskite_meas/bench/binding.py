@@ -14,7 +14,7 @@ SPECIAL = ("clock", "ledger")
 
 
 def bind_roles(
-    procedure: Procedure | type[Procedure], offered: Mapping[str, Any], file: str
+    procedure: Procedure | type[Procedure], offered: Mapping[str, Any], file: str, absent: Mapping[str, str]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the arguments for `measure`, and what is missing or of the wrong kind.
 
@@ -22,6 +22,7 @@ def bind_roles(
         procedure: whose roles are asked for.
         offered: adapters by role name, and the special names.
         file: name of the bench file, for messages.
+        absent: roles of the bench that the station cannot fill -> why.
     """
     cls = procedure if isinstance(procedure, type) else type(procedure)
     arguments: dict[str, Any] = {}
@@ -30,6 +31,8 @@ def bind_roles(
         if name not in offered:
             if need.optional:
                 arguments[name] = None
+            elif name in absent:
+                problems.append(f"{cls.__name__} needs the role {name!r}, which is not filled here: {absent[name]}")
             else:
                 roles = [role for role in offered if role not in SPECIAL]
                 problems.append(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..core.errors import UsageError
+from ..core.errors import PerovskiteMeasError, UsageError
 from ..core.tags import Tags
 
 MARKED = "Recording_IsMarked"
@@ -18,8 +19,15 @@ END_MARK = 15
 """Marker at the end of each recording; 1 to 14 stand at the start and tell its kind."""
 
 
+class TagStorageError(PerovskiteMeasError):
+    """A recording could not be written to disk."""
+
+
 class Writer(Protocol):
     """An incremental writer of a tag file."""
+
+    records: int
+    """Records in the file."""
 
     def write(self, tags: Tags) -> None:
         """Append tags whose times continue."""
@@ -29,6 +37,9 @@ class Writer(Protocol):
 
     def flush(self) -> None:
         """Make everything so far readable, whatever happens next."""
+
+    def whole(self) -> AbstractContextManager[None]:
+        """Write all that is written in a `with` block, or nothing of it."""
 
     def close(self) -> None:
         """Finish the file."""
@@ -48,7 +59,9 @@ class Recordings:
         self._folder, self._files = folder, {}
 
     def append(self, name: str, tags: Tags, mark: int, started: float) -> None:
-        """Append one recording to `<folder>/<name>.ptu` and flush it.
+        """Append one recording to `<folder>/<name>.ptu` and flush it; a failure leaves the recordings before it.
+
+        Ctrl-C comes after the recording.
 
         Args:
             name: of the file.
@@ -57,15 +70,31 @@ class Recordings:
             started: when it began on the bench's clock, in s.
 
         Raises:
-            OSError: it cannot be written.
+            TagStorageError: it cannot be written.
             UsageError: a recording of the other kind (T2, T3) than the first one in this file.
         """
         if self._folder is None:
             return
-        if name not in self._files:
-            path = self._folder / f"{name}.ptu"
-            self._files[name] = _File(path, self._make(path, tags), tags, started)
-        self._files[name].append(tags, mark, started)
+        path = self._folder / f"{name}.ptu"
+        try:
+            if name not in self._files:
+                self._files[name] = self._new(path, tags, started)
+            self._files[name].append(tags, mark, started)
+        except OSError as error:
+            raise TagStorageError(
+                f"{path} did not take a recording of {len(tags)} photons: {error.strerror or error}; the recordings "
+                "before it are in the file; make room there or choose another folder, and run again"
+            ) from error
+
+    def _new(self, path: Path, tags: Tags, started: float) -> _File:
+        there = path.exists()
+        try:
+            return _File(path, self._make(path, tags), tags, started)
+        except BaseException:
+            if not there:
+                with suppress(OSError):
+                    path.unlink()
+            raise
 
     def end(self) -> None:
         """Finish all files."""
@@ -101,12 +130,28 @@ class _File:
         else:
             begin = math.ceil(math.ceil(begin / tags.resolution) * tags.resolution)
             moved = replace(tags, times=tags.times + begin)
-        self._end = begin + tags.duration
-        self._writer.mark(mark, begin)
-        self._writer.write(moved)
-        self._writer.mark(END_MARK, self._end)
-        self._writer.flush()
-        self._photons += len(tags)
+        # The rate meter behind the period may set the last photons later than the recording's nominal end.
+        end = max(begin + tags.duration, int(moved.times.max(initial=0)) + 1)
+        if self._pulsed:
+            # A marker keeps the pulse before it alone, and the last photons come after that.
+            end = math.ceil(math.ceil(end / self._period) * self._period)
+        before, kept = self._writer.records, (self._end, self._photons)
+        try:
+            self._put(moved, mark, begin, end)
+        except BaseException as error:
+            if self._writer.records == before:
+                self._end, self._photons = kept
+                if isinstance(error, KeyboardInterrupt):
+                    self._put(moved, mark, begin, end)
+            raise
+
+    def _put(self, tags: Tags, mark: int, begin: int, end: int) -> None:
+        with self._writer.whole():
+            self._writer.mark(mark, begin)
+            self._writer.write(tags)
+            self._writer.mark(END_MARK, end)
+            self._writer.flush()
+            self._end, self._photons = end, self._photons + len(tags)
 
     def close(self) -> None:
         if self._open:

@@ -46,6 +46,7 @@ class _RoleReader:
             return None
         before = len(node.problems)
         kind = entry.pop("kind").text() if "kind" in entry else None
+        optional = self._flag(entry.pop("optional")) if "optional" in entry else False
         try:
             kind = kind or kind_of(name)
             adapter = adapter_class(kind)
@@ -68,7 +69,7 @@ class _RoleReader:
         options = {
             key: values.get(key, option.default) for key, option in adapter.options.items() if option.kind != "target"
         }
-        return RoleSpec(name, kind, adapter, node.where, targets, options, dict(values))
+        return RoleSpec(name, kind, adapter, node.where, targets, options, dict(values), optional)
 
     def _value(self, kind: str, option: Option, node: Node) -> Any:
         if option.kind == "target":
@@ -80,12 +81,15 @@ class _RoleReader:
         if option.kind == "calibration":
             return self._calibration(kind, node)
         if option.kind == "flag":
-            if not isinstance(node.value, bool):
-                node.problem(f"must be true or false; got {node.value!r}")
-            return node.value
+            return self._flag(node)
         if not isinstance(node.value, (str, int, float)):
             node.problem(f"must be a word or a number; got {node.value!r}")
         return node.value
+
+    def _flag(self, node: Node) -> bool:
+        if not isinstance(node.value, bool):
+            node.problem(f"must be true or false; got {node.value!r}")
+        return bool(node.value)
 
     def _target(self, node: Node) -> str | None:
         dotted = node.text()

@@ -22,6 +22,8 @@ def check(options: argparse.Namespace) -> int:
 
     with load_bench(options.bench) if options.live else _read(options.bench) as bench:
         print(f"{bench.spec.path}: ok")
+        for name, why in bench.absent.items():
+            print(f"without the optional role {name!r}: {why}")
         for warning in bench.spec.warnings:
             print(f"  note: {warning}")
         for name, facts in bench.identities.items():

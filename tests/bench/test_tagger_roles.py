@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Written:
 
     def __init__(self, path: Path) -> None:
         self.events: list[Any] = []
+        self.records = 0
         self.path = path
         path.write_bytes(b"")
 
@@ -56,6 +58,9 @@ class Written:
 
     def flush(self) -> None:
         self.events.append("flush")
+
+    def whole(self) -> Any:
+        return nullcontext()
 
     def close(self) -> None:
         self.events.append("close")
@@ -155,3 +160,17 @@ def test_nothing_is_kept_without_a_folder(tmp_path: Path) -> None:
     recordings.begin(None)
     recordings.append("photons", recording(), 1, 0.0)
     assert recordings.facts() == {}
+
+
+def test_an_optional_role_may_be_absent_and_is_then_named_where_it_is_needed(make: Any, lab: Any) -> None:
+    from perovskite_meas.core.errors import BenchError
+    from perovskite_meas.procedures import HBT
+
+    optional = "  tagger: {use: harp.tags, time: harp.seconds, optional: true}\n"
+    bench = make({"  scanner:": optional + "  scanner:"})
+    assert set(bench.absent) == {"tagger"}
+    assert bench.make_safe() == []
+    with pytest.raises(BenchError, match=r"needs the role 'tagger', which is not filled here: no parameter 'harp.tags'"):
+        bench.bind(HBT())
+    with pytest.raises(BenchError, match=r"roles.tagger: no parameter 'harp.tags'"):
+        make({"  scanner:": optional.replace(", optional: true", "") + "  scanner:"})

@@ -53,6 +53,8 @@ class RoleSpec:
     """All other options, defaults filled in."""
     stated: Mapping[str, Any] = field(default_factory=dict)
     """The entry as written."""
+    optional: bool = False
+    """True where the bench may be without it: its instrument need not be in the station."""
 
 
 class PlannedHandle:

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.errors import HardwareFault, ReplyError, UsageError
 from ...core.tags import Tags
 from ..calibrations import PulseCalibration, quantity
+from ..pulse_axis import PulseAxis
 from .base import Option, RoleAdapter, RoleSpec, Table
 
 MARKS = range(1, 15)
@@ -30,10 +31,12 @@ class TaggerAdapter(RoleAdapter):
         super().__init__(role, table)
         self._seconds: float | None = None
         self._sync: float | None = None
+        self._axis = PulseAxis()
 
     def begin(self) -> None:
         """Ask for the sync and set the length of a recording anew: a hand may have changed either."""
         self._seconds = self._sync = None
+        self._axis = PulseAxis()
 
     def sync_rate(self) -> float:
         """Return the laser pulses per second on the sync input, in Hz; 0 where there are none."""
@@ -48,14 +51,15 @@ class TaggerAdapter(RoleAdapter):
 
         Raises:
             LimitError: more photons per second on a detector, or more dose, than allowed; the light is off.
-            HardwareFault: the tagger lost events.
+            HardwareFault: the tagger lost events, or the laser's period changed.
+            TagStorageError: the recording could not be kept.
         """
         if not seconds > 0 or mark not in MARKS:
             raise UsageError(f"{self.label}: record for more than 0 s with a mark of 1 to 14; got {seconds} s, {mark}")
-        self.sync_rate()
+        rate = self.sync_rate()
         self.guard.watch(ahead=seconds)
         started = self.clock.now()
-        tags = self._take(seconds)
+        tags = self._axis.put(self._take(seconds), rate, self.label)
         self.table.recordings.append("photons", tags, mark, started)
         if tags.overflow:
             raise HardwareFault(
