@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from ..core.errors import UsageError
-from ..core.tags import Tags, Times
+from ..core.tags import Channels, Tags, Times
 from . import checks
 from .kernels.bins import factors
 from .kernels.count import count_merged, count_separate, is_sparse
-from .kernels.split import split
+from .kernels.split import of_channels, split
 from .kernels.walk import in_order, walk
 
 _LATEST = 2**62
@@ -84,13 +84,15 @@ class Correlator:
             raise UsageError("this Correlator is finished; make a new one for another recording")
         times, channels = checks.times(tags.times, "tags.times"), tags.channels
         if len(times):
-            if not in_order(times, 0, len(times)):
+            inside = self._merged(times, channels)
+            if inside is None and not in_order(times, 0, len(times)):
                 if not tags.is_pulsed:
                     raise checks.disorder(times, "tags.times", "sort the chunk, or read it with its delays applied")
                 order = np.argsort(times, kind="stable")
                 times, channels = times[order], channels[order]
+                inside = self._merged(times, channels)
             self._check_continues(int(times[0]), int(times[-1]))
-            self._count(times, channels, tags)
+            self._count(times, channels, tags, inside)
             self._newest = max(int(times[-1]), int(times[0]) if self._newest is None else self._newest)
         self._live_time = max(self._live_time, tags.duration, self._newest or 0)
 
@@ -112,20 +114,27 @@ class Correlator:
                 "count times from the start of the recording"
             )
 
-    def _count(self, times: Times, channels: np.ndarray[tuple[int], np.dtype[np.uint8]], tags: Tags) -> None:
+    def _merged(self, times: Times, channels: Channels) -> Times | None:
+        """Return the pairs inside a sparse chunk that is in order; None for any other."""
+        if self._pair[0] == self._pair[1] or not is_sparse(times, self._lags.reach):
+            return None
+        inside = np.zeros_like(self._counts)
+        return inside if count_merged(times, channels, self._pair, self._lags, inside) else None
+
+    def _count(self, times: Times, channels: Channels, tags: Tags, inside: Times | None) -> None:
         lags, same = self._lags, self._pair[0] == self._pair[1]
         if tags.dtimes is not None:
             self._slack = max(self._slack, math.ceil(int(tags.dtimes.max()) * tags.resolution) + 1)
         newest = int(times[-1]) if self._newest is None else max(int(times[-1]), self._newest)
-        if not same and is_sparse(times, lags.reach):
+        if inside is not None:
             # Only its two ends meet other chunks; to take all of it apart would cost more than to count it.
-            first = newest if self._newest is None else self._newest
+            first = int(times[0]) - 1 - lags.reach if self._newest is None else self._newest
             head = int(np.searchsorted(times, first + lags.reach, side="right"))
             end = int(np.searchsorted(times, newest - lags.reach - self._slack))
             starts, stops, _ = split(times[:head], channels[:head], *self._pair)
             late = split(times[end:], channels[end:], *self._pair)[:2]
-            count_merged(times, channels, self._pair, lags, self._counts)
-            singles = [int(np.count_nonzero(channels == channel)) for channel in self._pair]
+            self._counts += inside
+            singles = [int(number) for number in of_channels(channels, *self._pair)]
         else:
             starts, stops, _ = split(times, channels, *self._pair)
             late = starts, stops

@@ -18,6 +18,9 @@ Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 Delays = NDArray[np.int32]
 
+_BLOCK = np.uint64(16)
+_SPECIAL = np.uint32(0x80000000)
+
 
 @compiled
 def harp_t2(
@@ -35,27 +38,48 @@ def harp_t2(
     base, sync_channel = state[0], state[3]
     count_mask = np.int64(0x1FFFFFF) if counted else np.int64(0)
     k = m = np.uint64(0)
-    for index in range(len(records)):
-        record = np.int64(records[np.uint64(index)])
-        code = record >> 25
-        tick = record & 0x1FFFFFF
-        count = tick & count_mask
-        base += np.int64(code == 127) * wrap * (count + np.int64(count == 0))
-        times[k] = base + tick
-        channels[k] = np.uint8(code)
-        k += np.uint64(code < 64)
-        if 64 <= code < 127:
-            if code == 64:
-                state[4] = base + tick
-                if sync_channel >= 0:
-                    channels[k] = np.uint8(sync_channel)
-                    k += np.uint64(1)
-            elif code <= 79:
-                marks[m] = base + tick
-                values[m] = np.uint8(code - 64)
-                m += np.uint64(1)
-            else:
-                state[2] += 1
+    index = np.uint64(0)
+    length = np.uint64(len(records))
+    is_calm = True
+    while index < length:
+        stop = min(index + _BLOCK, length)
+        special = np.uint32(0) if is_calm else _SPECIAL
+        if is_calm:
+            for place in range(index, stop):
+                special |= records[np.uint64(place)]
+        if special < _SPECIAL:
+            # Nothing but photons: a loop without conditions, several records at a time.
+            for offset in range(stop - index):
+                record = records[index + np.uint64(offset)]
+                times[k + np.uint64(offset)] = base + np.int64(record & np.uint32(0x1FFFFFF))
+                channels[k + np.uint64(offset)] = np.uint8(record >> np.uint32(25))
+            k += stop - index
+            index = stop
+            continue
+        before = k + stop - index
+        while index < stop:
+            record = np.int64(records[index])
+            index += np.uint64(1)
+            code = record >> 25
+            tick = record & 0x1FFFFFF
+            count = tick & count_mask
+            base += np.int64(code == 127) * wrap * (count + np.int64(count == 0))
+            times[k] = base + tick
+            channels[k] = np.uint8(code)
+            k += np.uint64(code < 64)
+            if 64 <= code < 127:
+                if code == 64:
+                    state[4] = base + tick
+                    if sync_channel >= 0:
+                        channels[k] = np.uint8(sync_channel)
+                        k += np.uint64(1)
+                elif code <= 79:
+                    marks[m] = base + tick
+                    values[m] = np.uint8(code - 64)
+                    m += np.uint64(1)
+                else:
+                    state[2] += 1
+        is_calm = k == before
     state[0] = base
     return np.int64(k), np.int64(m)
 

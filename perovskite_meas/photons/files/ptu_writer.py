@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -70,7 +72,11 @@ class PtuWriter:
         if self.path.exists() and not overwrite:
             raise UsageError(f"{self.path} exists already; choose another name, or say overwrite=True")
         self._file = self.path.open("wb", buffering=0)
-        self._write_all(head.getvalue())
+        try:
+            self._write_all(head.getvalue())
+        except BaseException:
+            self._file.close()
+            raise
         self._end = head.tell()
         self._packer = Packer(25 if self.mode == "T2" else 10)
         self._pending = PendingMarks()
@@ -115,11 +121,28 @@ class PtuWriter:
         self._append(np.empty(0, np.int64), np.empty(0, np.uint8), np.empty(0, np.int32), everything=True)
         self._put_right()
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Write all that is written in the `with` block, or nothing of it: a failure takes the file back."""
+        names = ("records", "duration", "_end", "_packer", "_pending", "_last", "_counts", "_lost")
+        before = {name: copy.deepcopy(getattr(self, name)) for name in names}
+        try:
+            yield
+        except BaseException:
+            vars(self).update(before)
+            # What told us of the failure stays the one to be told.
+            with suppress(OSError, ValueError):
+                self._put_right()
+                self._file.truncate(self._end)
+            raise
+
     def close(self) -> None:
         """Flush and close the file; closing again does nothing."""
         if not self._file.closed:
-            self.flush()
-            self._file.close()
+            try:
+                self.flush()
+            finally:
+                self._file.close()
 
     def __enter__(self) -> PtuWriter:
         return self

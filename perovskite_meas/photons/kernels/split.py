@@ -42,3 +42,14 @@ def _deal(times: Times, channels: Channels, start: np.uint8, stop: np.uint8, sta
         stops[second] = tag
         second += np.uint64(channel == stop)
     return bool(back == 0)
+
+
+@compiled
+def of_channels(channels: Channels, first: int, second: int) -> tuple[int, int]:
+    """Return how many photons are of each of two channels."""
+    a, b = np.uint8(first), np.uint8(second)
+    of_a = of_b = 0
+    for index in range(len(channels)):
+        of_a += channels[index] == a
+        of_b += channels[index] == b
+    return of_a, of_b
