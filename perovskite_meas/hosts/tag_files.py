@@ -42,6 +42,8 @@ def analyse_tags(
     if not rows:
         raise UsageError(f"{file}: there is no photon in it")
     names = list(TagFile.analyses if analyses is None else analyses)
+    dead_time = {"dead_time": {"value": procedure.dead_time, "sigma": 0.0, "unit": "ns"}}
+    conditions = {} if procedure.dead_time is None else {"tagger": dead_time}
     facts = {
         "format": 1,
         "status": "running",
@@ -54,7 +56,7 @@ def analyse_tags(
         },
         "columns": [{"name": c.name, "array": c.array, **c.attrs()} for c in TagFile.columns],
         "analyses": names,
-        "conditions": {},
+        "conditions": conditions,
         "recordings": {"photons": {"file": str(Path(file).absolute())}},
         "versions": versions(),
         "host": {"framework": "none"},

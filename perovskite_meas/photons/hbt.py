@@ -134,8 +134,9 @@ class Histograms:
         found = chunk_columns(tags, windows, self._arrivals or (0.0, 0.0))
         if tags.is_pulsed and self._arrivals is None and (prompt or emitting):
             a, b = (pulse_arrival(found[f"decay_{side}"], windows.decay_bin, prompt=prompt) for side in "ab")
-            self._arrivals, self.zero = (a, b), b - a
-            found = chunk_columns(tags, windows, self._arrivals)
+            if a is not None and b is not None:
+                self._arrivals, self.zero = (a, b), b - a
+                found = chunk_columns(tags, windows, self._arrivals)
         elif prompt and not tags.is_pulsed:
             counts = found["histogram"]
             self.zero = (int(counts.argmax()) + 0.5 - len(counts) / 2) * windows.bin_width
@@ -209,8 +210,8 @@ def _slow(tags: Tags, windows: Windows) -> dict[str, Any]:
     }
 
 
-def pulse_arrival(decay: Counts, decay_bin: float, *, prompt: bool) -> float:
-    """Return where a pulse's light arrives on the axis of an arrival histogram, in ps; 0 where nothing arrives.
+def pulse_arrival(decay: Counts, decay_bin: float, *, prompt: bool) -> float | None:
+    """Return where a pulse's light arrives on the axis of an arrival histogram, in ps; None where too little arrives.
 
     Args:
         decay: arrival histogram over one period, shape (m,).
@@ -219,7 +220,7 @@ def pulse_arrival(decay: Counts, decay_bin: float, *, prompt: bool) -> float:
     """
     counts = np.asarray(decay, np.float64)
     if counts.sum() < 10 or len(counts) < 10:
-        return 0.0
+        return None
     if not prompt:
         half = max(1, round(300.0 / decay_bin))
         steps = np.convolve(np.r_[counts[-half:], counts, counts[:half]], np.r_[np.ones(half), -np.ones(half)], "same")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from perovskite_meas.core.columns import Column
+from perovskite_meas.core.errors import HardwareFault
 from perovskite_meas.core.procedure import Procedure, Rows, param
 from perovskite_meas.core.roles import (
     Attenuator,
@@ -27,6 +29,8 @@ from ._linked import unit_power
 SERIES: Mapping[str, int] = {"on": 0, "off_emitter": 1, "dark": 2, "laser": 3}
 FADING = 3
 """So many chunks in a row must be too faint before the emitter is taken for bleached: it may only be blinking."""
+LOUD = 100
+"""Photons on one detector without any on the other, behind the same splitter: the other one is dead."""
 
 
 class HBT(Procedure):
@@ -102,9 +106,11 @@ class HBT(Procedure):
             "unit_power_sigma": linked.sigma,
             "excitation_order": linked.order,
         }
-        lengths = (self.chunk, self.dark_time, self.background_time, self.control_time)
+        # "At most" is meant: rounding up would give the emitter more light than was asked for.
+        length = min(self.chunk, self.duration)
+        lengths = (length, self.dark_time, self.background_time, self.control_time)
         histograms = Histograms(
-            shortest=min(length for length in lengths if length),
+            shortest=min(seconds for seconds in lengths if seconds),
             bin_width=self.bin_width,
             max_lag=self.max_lag,
             max_pulses=self.max_pulses,
@@ -119,7 +125,10 @@ class HBT(Procedure):
                 tags = tagger.acquire(seconds, mark=1 + SERIES[series])
             place = {"series": SERIES[series], "time": begun, "power_set": power, "power": measured, "dose": dose}
             live = {"g2_running": UNKNOWN, "g2_sigma": UNKNOWN}
-            return place | histograms.of(tags, prompt=series == "laser", emitting=series == "on") | live | fixed
+            found = histograms.of(tags, prompt=series == "laser", emitting=series == "on")
+            if series != "dark":
+                _both_alive(found, series)
+            return place | found | live | fixed
 
         if scanner is not None:
             scanner.on_emitter()
@@ -138,17 +147,28 @@ class HBT(Procedure):
                 scanner.off_emitter()
                 try:
                     beside = chunk("off_emitter", power, self.background_time, shutter.exposure())
+                    running.background(beside)
+                    # Stored before the spot moves back: a scanner that fails now costs no row.
+                    yield beside
                 finally:
                     scanner.on_emitter()
-                running.background(beside)
-                yield beside
             watch = _Watch(self, ledger)
-            for _ in range(max(1, round(self.duration / self.chunk))):
-                row = chunk("on", power, self.chunk, shutter.exposure())
+            for _ in range(math.floor(self.duration / length + 1e-9)):
+                row = chunk("on", power, length, shutter.exposure())
                 row["g2_running"], row["g2_sigma"] = running.add(row)
                 yield row
                 if watch.enough(row):
                     break
+
+
+def _both_alive(row: Mapping[str, Any], series: str) -> None:
+    counts = {side: int(row[f"singles_{side}"]) for side in "ab"}
+    dead, other = sorted(counts, key=lambda side: counts[side])
+    if counts[dead] == 0 and counts[other] >= LOUD:
+        raise HardwareFault(
+            f"detector {dead} registered no photon in a recording ({series}) in which detector {other} registered "
+            f"{counts[other]}: check its power supply, its cable, and the trigger level of its input"
+        )
 
 
 class _Watch:

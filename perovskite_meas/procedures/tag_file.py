@@ -42,6 +42,7 @@ class TagFile(Procedure):
     )
     chunk: float | None = param(None, unit="s", low="1 ms", high="1 h", doc="length of a chunk; none to suit the file")
     period: float | None = param(None, unit="ps", above=0, high=1e9, doc="laser period, where the file does not say it")
+    dead_time: float | None = param(None, unit="ns", low=0, high=1e6, doc="of each detector; a file does not say it")
     bin_width: float | None = param(None, unit="ps", low=1, high=1e9, doc="bin of the lags; none to suit the laser")
     max_lag: float | None = param(None, unit="ps", low=10, high=1e11, doc="longest lag; none to suit the laser")
     max_pulses: int = param(500, low=20, high=100_000, doc="longest lag in pulses")
@@ -62,25 +63,25 @@ class TagFile(Procedure):
         """
         if not self.file:
             raise UsageError("file: name a recording, e.g. file=dot.ptu")
-        histograms: Histograms | None = None
+        # The emitter's own recording decides, whichever of the recordings beside it comes first.
+        first = next((tags for series, _, tags in self._pieces("on", self.file) if series == "on"), None)
+        if first is None:
+            return
+        pair = self._pair(first)
+        histograms = Histograms(
+            shortest=first.duration * 1e-12,
+            bin_width=self.bin_width,
+            max_lag=self.max_lag,
+            max_pulses=self.max_pulses,
+            gate=self.gate,
+        )
         running = Running()
         named = (("dark", self.dark), ("laser", self.reference), ("off_emitter", self.background), ("on", self.file))
-        pair: tuple[int, int] | None = None
         for kind, name in named:
             if not name:
                 continue
             for series, started, tags in self._pieces(kind, name):
-                pair = pair or self._pair(tags, name)
                 two = _pulsed(_detectors(tags, pair), self.period)
-                if histograms is None:
-                    shortest = tags.duration * 1e-12
-                    histograms = Histograms(
-                        shortest=shortest,
-                        bin_width=self.bin_width,
-                        max_lag=self.max_lag,
-                        max_pulses=self.max_pulses,
-                        gate=self.gate,
-                    )
                 found = histograms.of(two, prompt=series == "laser", emitting=series == "on")
                 row = _row(series, started, found)
                 if series == "off_emitter":
@@ -111,7 +112,7 @@ class TagFile(Procedure):
         fullest = _MOST_PHOTONS / max(records, 1.0) * seconds
         return max(min(seconds / _PIECES, _MOST_SECONDS, fullest), min(_LEAST_SECONDS, seconds))
 
-    def _pair(self, tags: Tags, name: str) -> tuple[int, int]:
+    def _pair(self, tags: Tags) -> tuple[int, int]:
         """Return the inputs of detectors a and b."""
         if self.detectors:
             try:

@@ -109,7 +109,7 @@ def _records(file: TagFile) -> tuple[list[tuple[int, int]], int, tuple[str, ...]
         photons += len(tags)
         end = max(end, int(tags.times[-1]) + 1 if len(tags) else 0, tags.duration)
         marks += zip(tags.marker_times.tolist(), tags.marker_values.tolist(), strict=True)
-    if not any(value == ON for _, value in marks):
+    if not file.header.get("Recording_IsMarked", False) or not any(value == ON for _, value in marks):
         return (
             [(0, min(end, int(LONGEST * 1e12)))],
             photons,
