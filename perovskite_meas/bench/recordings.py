@@ -15,6 +15,8 @@ from ..core.tags import Tags
 
 MARKED = "Recording_IsMarked"
 """Entry in the header of a file whose markers are of this kind."""
+_FEW, _MANY = 8, 64
+"""Inputs that a file has room for; more than two where a recorder's other inputs count something."""
 END_MARK = 15
 """Marker at the end of each recording; 1 to 14 stand at the start and tell its kind."""
 
@@ -87,10 +89,13 @@ class Recordings:
             ) from error
 
     def _new(self, path: Path, tags: Tags, started: float) -> _File:
-        there = path.exists()
+        there, writer = path.exists(), None
         try:
-            return _File(path, self._make(path, tags), tags, started)
+            writer = self._make(path, tags)
+            return _File(path, writer, tags, started)
         except BaseException:
+            if writer is not None:
+                writer.close()
             if not there:
                 with suppress(OSError):
                     path.unlink()
@@ -167,5 +172,12 @@ class _File:
 def _ptu(path: Path, tags: Tags) -> Writer:
     from ..photons.files import PtuWriter
 
-    mode = "T3" if tags.is_pulsed else "T2"
-    return PtuWriter(path, mode=mode, period=tags.period, resolution=tags.resolution, metadata={MARKED: True})
+    return PtuWriter(
+        path,
+        mode="T3" if tags.is_pulsed else "T2",
+        period=tags.period,
+        resolution=tags.resolution,
+        # A dark recording does not tell how many inputs will count later.
+        channels=_FEW if int(tags.channels.max(initial=0)) < _FEW else _MANY,
+        metadata={MARKED: True},
+    )

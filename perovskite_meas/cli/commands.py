@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.plugins import GROUPS, find, names
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from perovskite_meas.hosts.qcodes_run import rehearse
 
     kind = find("procedures", options.procedure)
-    procedure = kind(**_settings(options.settings))
+    procedure = kind(**_without_none(kind, _settings(options.settings)))
     where = options.bench or kind.table
     if options.dry_run:
         with closed_bench(where) as bench:
@@ -64,6 +64,12 @@ def run(options: argparse.Namespace) -> int:
         _expect(bench, options.expect)
         record = run_now(procedure, bench, into=options.into, progress=True)
     return tell(record)
+
+
+def _without_none(kind: Any, settings: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the settings with None for the word none, where a parameter may be left out."""
+    optional = {name for name, field in kind.model_fields.items() if type(None) in get_args(field.annotation)}
+    return {name: None if name in optional and text.lower() == "none" else text for name, text in settings.items()}
 
 
 def _expect(bench: Any, pairs: Any) -> None:

@@ -40,7 +40,10 @@ def analyse_tags(
     check = RowCheck(TagFile.columns)
     rows = [check(row) for row in procedure.measure()]
     if not rows:
-        raise UsageError(f"{file}: there is no photon in it")
+        raise UsageError(
+            f"{file}: there is no photon of the emitter in it; a run that ended before its light was on the emitter "
+            "leaves recordings of the dark, the reference light and the background alone"
+        )
     names = list(TagFile.analyses if analyses is None else analyses)
     dead_time = {"dead_time": {"value": procedure.dead_time, "sigma": 0.0, "unit": "ns"}}
     conditions = {} if procedure.dead_time is None else {"tagger": dead_time}

@@ -71,18 +71,18 @@ class PtuWriter:
         self._places = write_header(head, entries)
         if self.path.exists() and not overwrite:
             raise UsageError(f"{self.path} exists already; choose another name, or say overwrite=True")
-        self._file = self.path.open("wb", buffering=0)
-        try:
-            self._write_all(head.getvalue())
-        except BaseException:
-            self._file.close()
-            raise
         self._end = head.tell()
         self._packer = Packer(25 if self.mode == "T2" else 10)
         self._pending = PendingMarks()
         self._last = 0
         self._counts = np.zeros(self.channels, np.int64)
         self._lost = False
+        self._file = self.path.open("wb", buffering=0)
+        try:
+            self._write_all(head.getvalue())
+        except BaseException:
+            self._file.close()
+            raise
 
     def write(self, tags: Tags) -> None:
         """Append photons and their markers.
@@ -133,6 +133,7 @@ class PtuWriter:
             # What told us of the failure stays the one to be told.
             with suppress(OSError, ValueError):
                 self._put_right()
+            with suppress(OSError, ValueError):
                 self._file.truncate(self._end)
             raise
 

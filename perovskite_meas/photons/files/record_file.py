@@ -16,7 +16,7 @@ from .layouts import Recording
 from .tag_file import TagFile
 
 BYTES = 4
-STRETCH = 2**17
+STRETCH = 2**18
 """Records decoded at once when the whole file is read: they and their photons stay in the processor's cache."""
 
 
@@ -38,8 +38,9 @@ class RecordFile(TagFile):
         self.header = recording.header
         self._recording = recording
         self._sync_as_channel = sync_as_channel
-        self._file = recording.path.open("rb", buffering=0)
         self._count, self._is_intact = _count_records(recording)
+        # Last: a warning that somebody turned into an error must leave nothing open.
+        self._file = recording.path.open("rb", buffering=0)
         self._end: int | None = None
 
     @property
