@@ -60,7 +60,7 @@ def marked(model: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple
     rng = np.random.default_rng(11)
     dot = model.Dot(bright=6e4)
     fractions = []
-    with PtuWriter(path, mode="T3", period=PERIOD, resolution=8.0) as file:
+    with PtuWriter(path, mode="T3", period=PERIOD, resolution=8.0, metadata={"Recording_IsMarked": True}) as file:
         for number, mark in enumerate((3, 1, 1)):
             edges, rates, fraction = dot.steps(rng, RECORD)
             if mark == 3:

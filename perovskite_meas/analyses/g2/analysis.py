@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .biexciton import biexciton_ratio, mean_excitations
 from .case import Case, Found, case_of, dead_time_of, pooled_deviance, read_case
 from .control import control, reference
 from .cw_case import cw_case, lifetime_of
+from .decay import decay_time, disagreement
 from .gated import Gated, gated_g2
 from .pulsed_case import pulsed_case
 from .result import G2Result
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 DEAD_TIME_SMALL = 0.01
 PER_PULSE = 0.05
 POOR_FIT = 1.5
+BUNCHED, BLINKS = 0.05, 5.0
+"""Excess of pairs beside lag zero, and its sigmas, from which blinking is called out."""
 
 
 @analysis(needs=COLUMNS)
@@ -66,7 +70,9 @@ def analyse(data: xr.Dataset) -> G2Result:
     """
     case = read_case(data)
     on = case.rows.on
-    found = _found(case)
+    found, refreshed = _found(case), list[str]()
+    if found.model == "truncated":
+        case, found, refreshed = _with_decay(data, case, found)
     powers = _powers(case, found, dead_time_of(data))
     gated = (
         gated_g2(case.rows, case.background, case.crosstalk, found.lifetime.nominal)
@@ -84,14 +90,14 @@ def analyse(data: xr.Dataset) -> G2Result:
     lifetime, no_lifetime = found.lifetime, ""
     if not on.period:
         lifetime, no_lifetime = lifetime_of(powers, on.mean("excitation_order"))
-    refreshed: list[str] = []
-    if found.model == "truncated" and lifetime is not None:
-        lifetime, refreshed = _refreshed(lifetime, x, on.period)
+    if found.model == "truncated" and case.decay is None and lifetime is not None:
+        lifetime, said_so = _refreshed(lifetime, x, on.period)
+        refreshed = [*refreshed, *said_so]
     deviance = pooled_deviance(on.counts(), found.expected)
     notes = [
         *_dropped(case), *case.response.notes, *case.background.notes, *case.crosstalk.notes, *said, *found.notes,
         *refreshed,
-        *_flags(data, case, on, deviance), *_surprises(data, found, ratio),
+        *_flags(data, case, found.bunching, deviance), *_surprises(data, found, ratio),
     ]  # fmt: skip
     rates = found.rates
     return G2Result(
@@ -141,11 +147,26 @@ def _found(case: Case) -> Found:
     return pulsed_case(case) if case.rows.on.period else cw_case(case)
 
 
+def _with_decay(data: xr.Dataset, case: Case, found: Found) -> tuple[Case, Found, list[str]]:
+    """Return the case and its fit with the lifetime of the arrival times, and the pairs' own beside it."""
+    decay, why = decay_time(data)
+    if decay is None:
+        return case, found, [f"the lifetime near the period rests on the pairs alone: {why}"]
+    case = replace(case, decay=decay)
+    again = _found(case)
+    alone = {"pairs_alone": found.g2_zero} | ({} if found.lifetime is None else {"pairs_lifetime": found.lifetime})
+    said = disagreement(found.lifetime, decay)
+    return case, replace(again, estimators={**again.estimators, **alone}), said
+
+
 def _powers(case: Case, found: Found, dead_time: float | None) -> dict[str, Any]:
     """Return what every power gives; the one of `found` is not fitted again."""
     rows = []
     for one in case.every:
-        own = found if one is case.rows else _found(case_of(one, case.every, case.response, dead_time))
+        if one is case.rows:
+            own = found
+        else:
+            own = _found(replace(case_of(one, case.every, case.response, dead_time), decay=case.decay))
         tau = own.antibunching_time or Value(math.nan, math.nan, "ns")
         power = float(one.on.power.mean())
         rows.append((power, own.g2_zero.nominal, own.g2_zero.sigma, tau.nominal, tau.sigma))
@@ -185,8 +206,8 @@ def _slow(on: Group) -> dict[str, Any]:
     return {"lag": lag[0], "g2": mean}
 
 
-def _flags(data: xr.Dataset, case: Case, on: Group, deviance: float) -> list[str]:
-    notes = []
+def _flags(data: xr.Dataset, case: Case, bunching: Value, deviance: float) -> list[str]:
+    notes, on = [], case.rows.on
     fastest = max(on.rates())
     dead = dead_time_of(data)
     if dead is None:
@@ -198,6 +219,11 @@ def _flags(data: xr.Dataset, case: Case, on: Group, deviance: float) -> list[str
         )
     if on.period and fastest * on.period * 1e-9 > PER_PULSE:
         notes.append(f"{fastest * on.period * 1e-9:.1%} counts per pulse (above {PER_PULSE:.0%}): attenuate")
+    if bunching.nominal - 1 > max(BLINKS * bunching.sigma, BUNCHED):
+        notes.append(
+            f"the pairs beside lag zero are {bunching.nominal:.2f} times what the rates give: the emitter blinks, or "
+            "the light drifts; lifetime and g2_zero are means over its states, each by the square of its brightness"
+        )
     if deviance > POOR_FIT:
         notes.append(f"the model does not fit: deviance {deviance:.2f} per degree of freedom")
     if len(case.every) > 1:

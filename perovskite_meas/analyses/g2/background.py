@@ -47,6 +47,8 @@ class Background:
     """Pairs with an afterpulse, per pair of light, as reference light shows them."""
     prompt_afterpulses: float = 0.0
     """Those within a few hundred ns: they stay with their own pulse and do not fill the central peak."""
+    delay: float = 0.0
+    """Decay time of the background light after its pulse, in ns; 0 for prompt light, or where it is not known."""
 
     @property
     def lit(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from perovskite_meas.core.value import Value
 
 from .afterpulses import Afterpulses, read_afterpulses
 from .background import Background, read_background
-from .crosstalk import Crosstalk, read_crosstalk
+from .beside import background_delay
+from .crosstalk import FARTHEST, Crosstalk, read_crosstalk
 from .interval import Posterior
 from .response import Response, read_response
 from .rows import Group, Rows, read_rows
@@ -46,6 +48,8 @@ class Case:
     """Scaled to `rows`."""
     afterpulses: Afterpulses
     """The fast ones."""
+    decay: Value | None = None
+    """Lifetime from arrival times, in ns, where pulses follow so closely that it is needed."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,11 @@ def case_of(rows: Rows, every: tuple[Rows, ...], response: Response, dead_time: 
     background = read_background(rows, rows.on)
     zero = response.anchor if response.zero is not None else 0.0
     reach = min(zero - rows.edges[0], rows.edges[-1] - zero)
-    if rows.on.period:
-        reach = min(reach, rows.on.period / 2)
+    if rows.on.period and reach < FARTHEST + math.ceil(2 * FARTHEST / rows.on.period) * rows.on.period:
+        reach = min(reach, rows.on.period / 2)  # no peak of reference light is free of the central one's flashes
     crosstalk = read_crosstalk(rows, rows.on, response, reach, background.dark)
     afterpulses = read_afterpulses(rows, response, dead_time)
+    background = replace(background, delay=background_delay(rows))
     background = replace(background, afterpulsing=crosstalk.afterpulsing, prompt_afterpulses=afterpulses.share)
     return Case(rows, every, response, background, crosstalk, afterpulses)
 

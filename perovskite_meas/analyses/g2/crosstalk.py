@@ -20,6 +20,10 @@ NEAREST, FARTHEST = 1.5, 11.0
 """ns from lag zero where satellites are looked for; a flash travels 2 to 10 ns."""
 SEEN = 3.0
 """Sigmas above which satellites are taken to be there."""
+POOLED = 12.0
+"""Satellite pairs under reference light that make a box of their own."""
+BETWEEN = 0.3
+"""Periods from a peak of reference light beyond which little of it is left, where flashes reach the next peak."""
 TAIL_DOUBT = 0.3
 """Relative 1-sigma of the tails of the reference peak where they are continued as exponentials."""
 
@@ -73,7 +77,7 @@ def read_crosstalk(rows: Rows, on: Group, response: Response, reach: float, dark
         return Crosstalk((), np.empty(0), np.empty(0), None, None, (note,))
     counts, places = laser.counts(), rows.lags - response.zero.nominal
     period = laser.period
-    level, covered, between, tails = _level(counts, places, period)
+    level, covered, between, quiet, tails = _level(counts, places, period)
     far = min(FARTHEST, reach)
     scales = {
         1: float(on.singles_a.sum()) / max(float(laser.singles_a.sum()), 1.0),
@@ -88,7 +92,8 @@ def read_crosstalk(rows: Rows, on: Group, response: Response, reach: float, dark
     singles = float(laser.singles_a.sum() + laser.singles_b.sum())
     total = Value((excess[1] + excess[-1]) / singles, math.hypot(spread[1], spread[-1]) / singles, "1")
     fine = total.nominal > SEEN * total.sigma
-    step = max(0.5, 2 * rows.bin) if fine else far - NEAREST
+    each = max(0.5 * (excess[1] + excess[-1]) / POOLED, 1.0)  # boxes per side that hold enough to have a sigma
+    step = max(0.5, 2 * rows.bin, (far - NEAREST) / each) if fine else far - NEAREST
     edges = np.linspace(NEAREST, far, max(1, round((far - NEAREST) / step)) + 1)
     boxes, pairs, sigmas = [], [], []
     for sign in (1, -1):
@@ -98,7 +103,7 @@ def read_crosstalk(rows: Rows, on: Group, response: Response, reach: float, dark
                 continue
             boxes.append((float(low), float(high)) if sign > 0 else (-float(high), -float(low)))
             pairs.append(float((counts - level)[inside].sum()) * scales[sign])
-            noise = max(float((counts + level / max(covered, 1.0))[inside].sum()), 1.0)
+            noise = float((counts + level / max(covered, 1.0))[inside].sum()) + 1.0  # none seen may be one missed
             sigmas.append(math.hypot(math.sqrt(noise), TAIL_DOUBT * float(tails[inside].sum())) * scales[sign])
     notes: tuple[str, ...] = ()
     if fine:
@@ -106,20 +111,24 @@ def read_crosstalk(rows: Rows, on: Group, response: Response, reach: float, dark
             f"crosstalk of the detectors: {total.nominal:.1e} pairs per photon 1.5 to 11 ns from lag zero under "
             f"reference light ({total.nominal / total.sigma:.0f} sigma); taken out, scaled by the singles",
         )
-    after = _afterpulsing(laser, response, between, rows.bin, dark)
+    after = _afterpulsing(laser, response, between, quiet, rows.bin, dark)
     if after is not None and after.nominal > SEEN * after.sigma:
-        notes = (*notes, f"afterpulses make {after.nominal:.1%} of the pairs: to first order a flat floor, fitted")
+        notes = (*notes, f"afterpulses make {after.nominal:.1%} of the pairs: to first order a flat floor, taken out")
     return Crosstalk(tuple(boxes), np.array(pairs), np.array(sigmas), total, after, notes)
 
 
-def _level(counts: Array, places: Array, period: float) -> tuple[Array, float, float, Array]:
-    """Return what is expected without crosstalk, on how many peaks that rests, pairs between peaks, and tails."""
+def _level(counts: Array, places: Array, period: float) -> tuple[Array, float, float, int, Array]:
+    """Return what is expected without crosstalk, on how many peaks that rests, and the tails of the central peak.
+
+    In the middle: pairs per bin between the peaks, and how many bins tell them.
+    """
     quiet = np.abs(places) > FARTHEST
     if period:
         reduced = (places + period / 2) % period - period / 2
-        quiet &= np.abs(reduced) > FARTHEST
+        quiet &= np.abs(reduced) > min(FARTHEST, BETWEEN * period)
         others = [k for k in range(int(places[0] / period), int(places[-1] / period) + 1) if k != 0]
         others = [k for k in others if places[0] < k * period - FARTHEST and k * period + FARTHEST < places[-1]]
+        others = [k for k in others if abs(k) * period > 2 * FARTHEST] or others  # flashes of lag zero reach no farther
         if others:
             level = np.zeros(counts.size)
             near = np.abs(places) <= FARTHEST
@@ -128,10 +137,10 @@ def _level(counts: Array, places: Array, period: float) -> tuple[Array, float, f
             level[near] /= len(others)
             between = float(counts[quiet].mean()) if quiet.any() else 0.0
             level[~near] = between
-            return level, float(len(others)), between, np.zeros(counts.size)
+            return level, float(len(others)), between, int(quiet.sum()), np.zeros(counts.size)
     between = float(counts[quiet].mean()) if quiet.any() else 0.0
     tails = _tails(counts - between, places)
-    return between + tails, float(max(quiet.sum(), 1)), between, tails
+    return between + tails, float(max(quiet.sum(), 1)), between, int(quiet.sum()), tails
 
 
 def _tails(counts: Array, places: Array) -> Array:
@@ -152,18 +161,18 @@ def _tails(counts: Array, places: Array) -> Array:
 
 
 def _afterpulsing(
-    laser: Group, response: Response, between: float, width: float, dark: tuple[Value, Value]
+    laser: Group, response: Response, between: float, quiet: int, width: float, dark: tuple[Value, Value]
 ) -> Value | None:
-    """Return the pairs between the peaks of reference light beyond those with darks, per pair of light."""
-    if not laser.period:
-        return None
+    """Return the pairs between the peaks of reference light beyond those with darks, per pair of light.
+
+    The period cancels: light without a sync tells them as well, averaged over the window.
+    """
     ra, rb = laser.rates()
     da, db = dark[0].nominal, dark[1].nominal
     accidental = laser.seconds * (ra * db + da * rb - da * db) * width * 1e-9
     prompt = response.pairs if response.pairs > 0 else math.inf
-    lit = laser.seconds * (ra - da) * (rb - db) * laser.period * 1e-9
-    per_pair = width / laser.period * lit
-    if not (per_pair > 0 and math.isfinite(prompt)):
+    per_pair = laser.seconds * (ra - da) * (rb - db) * width * 1e-9
+    if not (per_pair > 0 and math.isfinite(prompt) and quiet):
         return None
-    bins = max(laser.period / width, 1.0)
-    return Value((between - accidental) / per_pair, math.sqrt(max(between, 1e-3) / bins) / per_pair, "1")
+    sigma = math.sqrt(max(between, 1.0 / quiet) / quiet) / per_pair
+    return Value((between - accidental) / per_pair, sigma, "1")

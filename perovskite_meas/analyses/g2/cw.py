@@ -137,8 +137,7 @@ def fit_cw(
         priors[f"crosstalk_{k}"] = (float(crosstalk.pairs[k]), float(crosstalk.sigmas[k]))
     if response.zero is not None:
         priors["shift"] = (0.0, response.zero.sigma)
-    fine = [name for name in priors if name.startswith("crosstalk")] if crosstalk.seen else []
-    fit = poisson_fit(counts, shapes, start, ("ln_tau", "shift"), priors, positive=fine)
+    fit = poisson_fit(counts, shapes, start, ("ln_tau", "shift"), priors)
     whole = background.normalisation * float(edges[1] - edges[0]) * 1e-9
     offset = (
         float(np.sum((np.arange(response.weights.size) - response.weights.size // 2) * response.weights))

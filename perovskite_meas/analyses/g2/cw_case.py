@@ -26,6 +26,8 @@ STRETCH = 0.05
 SATELLITES = 24.0
 """2 ln of the likelihood ratio from which satellites are taken out without a control."""
 FEWEST_POWERS = 3
+AFTERPULSES_FEARED = 0.01
+"""1-sigma of g2_zero where no reference light shows afterpulses: they fill the dip by their share of the pairs."""
 
 
 def cw_case(case: Case) -> Found:
@@ -51,6 +53,8 @@ def cw_case(case: Case) -> Found:
     known = [name for name in fit.fit.names if name.startswith("crosstalk")]
     fisher = math.sqrt(fit.fit.variance(fit.gradient, known=known))
     parts = {"background": fit.of_background, "crosstalk": _told(fit, known)}
+    if case.crosstalk.afterpulsing is None:
+        parts["afterpulses"] = AFTERPULSES_FEARED
     parts["irf"], of_time = _of_response(case, fit, guess)
     value = Value.combine(
         fit.g2_zero, statistical(fisher, seen, on.live_time.size),

@@ -79,8 +79,10 @@ def _kept(rows: Rows, background: Background, gate: float, lifetime: float) -> t
         ("decay_a", "decay_b"), ("arrival_a", "arrival_b"),
         background.rates, background.dark, background.light, strict=True,
     ):  # fmt: skip
-        late = _late(rows.on, name, arrival, gate)
-        beside = None if rows.off is None else _late(rows.off, name, arrival, gate)
+        # Rows beside the emitter may have come before anything told where its light arrives.
+        begin = rows.on.mean(arrival) * 1e-3 + gate
+        late = _late(rows.on, name, begin)
+        beside = None if rows.off is None else _late(rows.off, name, begin)
         part = dark.nominal * (1 - gate / rows.on.period)
         if late is None:
             # Without arrival histograms: late photons of the emitter, and background as late as it.
@@ -94,15 +96,14 @@ def _kept(rows: Rows, background: Background, gate: float, lifetime: float) -> t
     return shares, math.sqrt(variance)
 
 
-def _late(group: Group, name: str, arrival: str, gate: float) -> float | None:
-    """Return the rate of photons later than the gate, in cps."""
+def _late(group: Group, name: str, begin: float) -> float | None:
+    """Return the rate of photons later than `begin`, in ns after the sync; in cps."""
     decay = group.total(name)
     step = group.mean("decay_bin") * 1e-3
     if decay is None or decay.ndim != 1 or not step > 0:
         return None
     edges = np.arange(decay.size + 1) * step
     total = np.concatenate([[0.0], np.cumsum(decay)])
-    begin = group.mean(arrival) * 1e-3 + gate
     end = group.period or float(edges[-1])
     return float(np.interp(end, edges, total) - np.interp(begin, edges, total)) / group.seconds
 

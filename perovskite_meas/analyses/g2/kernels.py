@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+FAINT = 1e-3
+"""Share of a side peak's excess that is left out."""
+
 
 def two_sided(edges: Array, centre: float, tau: float) -> Array:
     """Return exp(-|t - centre|/tau)/(2 tau) integrated over each bin; ns throughout."""
@@ -55,6 +58,22 @@ def _overlapping(t: Array, tau: float, period: float) -> Array:
     gone = turns - 0.5 * (1.0 + r) * np.exp(-w / tau) * (1.0 - r**turns) / (1.0 - r)
     coming = (np.exp((w - period) / tau) - 2.0 * r + r * np.exp(-w / tau)) / (2.0 * (1.0 - r))
     return np.asarray(gone + coming)
+
+
+def recovering(edges: Array, zero: float, tau: float, period: float) -> Array:
+    """Return the first side peaks fading as r^(k-1), r = e^(-T/tau), both sides, over each bin.
+
+    A photon leaves the emitter empty, so that the next pulses find no exciton in their way and add more than the
+    average pulse does: side peak k comes out 1 + r^(k-1) <N> r/(1 - r) high, to first order in <N>.
+    """
+    r = float(np.exp(-period / tau))
+    number = max(1, int(np.ceil(np.log(FAINT) / np.log(max(r, FAINT)))))
+    total = np.zeros(edges.size - 1)
+    for k in range(1, number + 1):
+        ahead = truncated(edges, zero + k * period, tau, period)
+        behind = truncated(2 * zero - edges[::-1], zero + k * period, tau, period)[::-1]
+        total += r ** (k - 1) * (ahead + behind)
+    return total
 
 
 def blurred(kernel: Array, response: Array) -> Array:

@@ -14,8 +14,9 @@ from perovskite_meas.core.value import Value
 
 from .afterpulses import NONE, Afterpulses
 from .background import Background
+from .beside import mixed_pairs
 from .crosstalk import Crosstalk
-from .kernels import blurred, side_peaks, two_sided
+from .kernels import blurred, recovering, side_peaks, two_sided
 from .likelihood import PoissonFit, poisson_fit
 from .response import Response
 from .rows import Array, Group
@@ -24,6 +25,8 @@ ISOLATED = 10.0
 """Periods of at least this many lifetimes keep the peaks apart."""
 AFTERPULSING_FEARED = 0.02
 """Pairs with an afterpulse, per pair, where no reference light shows them; of both detectors."""
+WEAK = 0.02
+"""<N> per pulse, and its 1-sigma, that is presumed where it is not known and its recovery shows in the pairs."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class PulsedFit:
 
 
 def _told(name: str) -> bool:
-    return name == "mixed" or name.startswith("crosstalk")
+    return name in ("mixed", "recovery") or name.startswith("crosstalk")
 
 
 def first_lifetime(counts: Array, edges: Array, period: float, response: Response) -> tuple[float, float]:
@@ -108,6 +111,8 @@ def fit_pulsed(
     guess: tuple[float, float],
     overlap: bool | None = None,
     afterpulses: Afterpulses = NONE,
+    decay: Value | None = None,
+    excitations: Value | None = None,
 ) -> PulsedFit:
     """Fit lifetime, areas and floor of a pulsed histogram.
 
@@ -121,6 +126,8 @@ def fit_pulsed(
         guess: lifetime and lag zero, ns.
         overlap: kernels; None chooses by the lifetime.
         afterpulses: fast ones, of isolated peaks.
+        decay: lifetime from arrival times, ns, for overlapping peaks.
+        excitations: <N> per pulse, where known; only with `decay`.
     """
     period, width = on.period, float(edges[1] - edges[0])
     lags = 0.5 * (edges[1:] + edges[:-1])
@@ -138,17 +145,25 @@ def fit_pulsed(
             side = side + afterpulses.added(side, width, period)
         rows = [side, middle, np.ones(counts.size)]
         if with_light:
-            apart = blurred(side_peaks(edges, zero, tau, period, overlap=False), response.weights) if overlap else side
-            rows.append(middle + apart)
+            mixed = blurred(mixed_pairs(edges, zero, tau, background.delay, period), response.weights)
+            rows.append(mixed + afterpulses.added(mixed, width, period) if not overlap else mixed)
+        if overlap and decay is not None:
+            rows.append(blurred(recovering(edges, zero, tau, period), response.weights))
         return np.vstack([*rows, boxes])
 
-    start, priors = _start(counts, shapes, guess, period, width, background, crosstalk, with_light=with_light)
+    start, priors = _start(counts, shapes, guess, period, width, background, with_light=with_light)
+    if overlap and decay is not None:
+        priors["ln_tau"] = (math.log(decay.nominal), decay.sigma / decay.nominal)
+        priors["recovery"] = _recovery(start["side"], math.exp(-period / decay.nominal), excitations)
+        start["recovery"] = priors["recovery"][0]
+    for k in range(len(crosstalk.boxes)):
+        start[f"crosstalk_{k}"] = max(float(crosstalk.pairs[k]), 0.0)
+        priors[f"crosstalk_{k}"] = (float(crosstalk.pairs[k]), float(crosstalk.sigmas[k]))
     if response.zero is not None:
         priors["shift"] = (0.0, response.zero.sigma)
     if overlap:
         priors["accidental"] = _floor(background, crosstalk, width, period)
-    fine = [name for name in priors if name.startswith("crosstalk")] if crosstalk.seen else []
-    fit = poisson_fit(counts, shapes, start, ("ln_tau", "shift"), priors, positive=fine)
+    fit = poisson_fit(counts, shapes, start, ("ln_tau", "shift"), priors)
     if not (math.isfinite(fit["side"]) and fit["side"] > 0):
         raise AnalysisRefused("no side peaks are seen at the laser's period: is `period` right, is there light?")
     offset = float(np.sum((np.arange(response.weights.size) - response.weights.size // 2) * response.weights)) * width
@@ -163,7 +178,6 @@ def _start(
     period: float,
     width: float,
     background: Background,
-    crosstalk: Crosstalk,
     *,
     with_light: bool,
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -181,10 +195,14 @@ def _start(
     start |= {"side": float(areas[0]), "centre": float(areas[1]), "accidental": max(float(areas[2]), 1e-4)}
     if with_light:
         start["mixed"] = max(mixed, 0.0)
-    for k in range(len(crosstalk.boxes)):
-        start[f"crosstalk_{k}"] = max(float(crosstalk.pairs[k]), 0.0)
-        priors[f"crosstalk_{k}"] = (float(crosstalk.pairs[k]), float(crosstalk.sigmas[k]))
     return start, priors
+
+
+def _recovery(side: float, r: float, excitations: Value | None) -> tuple[float, float]:
+    """Return what is known of the excess of the first side peak: that of <N>, or of weak light."""
+    x, sigma = (WEAK, WEAK) if excitations is None else (excitations.nominal, max(excitations.sigma, 1e-4))
+    per_x = side * r / (1 - r)
+    return per_x * x, max(per_x * sigma, 1e-3)
 
 
 def _floor(background: Background, crosstalk: Crosstalk, width: float, period: float) -> tuple[float, float]:
@@ -208,11 +226,15 @@ def symmetric_peaks(
 ) -> tuple[Value, Value] | None:
     """Return g2(0) and lifetime by the usual sum of symmetric peaks at every pulse, whatever the lifetime.
 
-    It is what most scripts fit; where the lifetime is comparable with the period it is wrong.
+    It is what most scripts fit; where the lifetime is comparable with the period it is wrong, or finds no peaks at
+    all (None).
     """
     none = Crosstalk((), np.empty(0), np.empty(0), None, None, ())
     tau, zero = guess
     usual = (min(tau, on.period / 3), zero)
-    naive = fit_pulsed(counts, edges, on, response, background, none, guess=usual, overlap=False)
+    try:
+        naive = fit_pulsed(counts, edges, on, response, background, none, guess=usual, overlap=False)
+    except AnalysisRefused:
+        return None
     statistical, systematic = naive.sigma()
     return Value.combine(naive.g2_zero, statistical, systematic, "1"), naive.lifetime

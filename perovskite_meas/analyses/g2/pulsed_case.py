@@ -12,6 +12,7 @@ from perovskite_meas.core.value import Value
 
 from .afterpulses import FEARED
 from .areas import Areas, consistency, corrected, read_areas
+from .biexciton import mean_excitations
 from .bootstrap import block_bootstrap, statistical
 from .case import Case, Found
 from .crosstalk import Crosstalk
@@ -96,8 +97,10 @@ def pulsed_case(case: Case) -> Found:
 def _fitted(case: Case, response: Response, crosstalk: Crosstalk, guess: tuple[float, float]) -> PulsedFit:
     rows = case.rows
     first = fit_pulsed(
-        rows.on.counts(), rows.edges, rows.on, response, case.background, crosstalk, guess=guess, overlap=True
-    )
+        rows.on.counts(), rows.edges, rows.on, response, case.background, crosstalk,
+        guess=guess if case.decay is None else (case.decay.nominal, guess[1]), overlap=True, decay=case.decay,
+        excitations=mean_excitations(rows.on),
+    )  # fmt: skip
     tau = first.lifetime.nominal
     if rows.on.period < 9.0 * tau:  # ten lifetimes, as far as a lifetime is known
         return first
@@ -197,6 +200,8 @@ def _parts(case: Case, fit: PulsedFit, guess: tuple[float, float]) -> dict[str, 
         return math.sqrt(max(whole - fit.fit.variance(fit.gradient, known=known), 0.0)) if known else 0.0
 
     parts = {"background": cause("mixed"), "crosstalk": cause("crosstalk")}
+    if fit.overlap and case.decay is not None:
+        parts["re-excitation"] = cause("recovery")
     if not fit.overlap:
         parts["afterpulses"] = _of_afterpulses(case, fit, guess)
     response = case.response
@@ -205,7 +210,8 @@ def _parts(case: Case, fit: PulsedFit, guess: tuple[float, float]) -> dict[str, 
         wider = response.stretched(1 + STRETCH, case.rows.bin)
         other = fit_pulsed(
             case.rows.on.counts(), case.rows.edges, case.rows.on, wider, case.background, case.crosstalk,
-            guess=(fit.lifetime.nominal, guess[1]), overlap=fit.overlap,
+            guess=(fit.lifetime.nominal, guess[1]), overlap=fit.overlap, decay=case.decay,
+            excitations=mean_excitations(case.rows.on),
         )  # fmt: skip
         parts["irf"] = abs(other.g2_zero - fit.g2_zero) / STRETCH * relative
     return parts
