@@ -206,3 +206,18 @@ def test_the_forecast_names_what_it_would_need() -> None:
 
 def test_the_declarations_hold() -> None:
     check_analysis(g2)
+
+
+def test_the_order_of_the_excitation_shows_in_how_the_rate_grows() -> None:
+    from types import SimpleNamespace
+
+    from perovskite_meas.analyses.g2.biexciton import excitation_order
+
+    def chunks(power: float, rate: float, stated: float = 0.0) -> SimpleNamespace:
+        return SimpleNamespace(mean=lambda name: stated, power=np.array([power]), rates=lambda: (rate / 2, rate / 2))
+
+    two = [chunks(power, 1e4 * (1 - math.exp(-0.1 * power**2)) + 200) for power in (0.5, 1.0, 2.0)]
+    assert excitation_order(two, 200.0) == 2
+    assert excitation_order([chunks(power, 1e4 * power + 200) for power in (0.5, 1.0, 2.0)], 200.0) == 1
+    assert excitation_order(two[:2], 200.0) == 0
+    assert excitation_order([chunks(1.0, 1e4, stated=2.0)], 200.0) == 2

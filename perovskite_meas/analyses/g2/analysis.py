@@ -11,7 +11,7 @@ import numpy as np
 from perovskite_meas.core.analysis import Forecast, analysis, condition, fact
 from perovskite_meas.core.value import Value
 
-from .biexciton import biexciton_ratio, mean_excitations
+from .biexciton import biexciton_ratio, excitation_order, mean_excitations
 from .case import Case, Found, case_of, dead_time_of, pooled_deviance, read_case
 from .control import control, reference
 from .cw_case import cw_case, lifetime_of
@@ -83,13 +83,14 @@ def analyse(data: xr.Dataset) -> G2Result:
     word, why = verdict(Evidence(found.posterior, gated, found.overlap, case.background.light_seen, found.doubts))
     lower, upper = found.posterior.bounds()
     x = mean_excitations(on) if on.period else None
+    order = excitation_order([one.on for one in case.every], sum(rate.nominal for rate in case.background.dark))
     if on.period:
-        ratio, how = biexciton_ratio(found.g2_zero, x, powers, on.mean("excitation_order"), found.survival)
+        ratio, how = biexciton_ratio(found.g2_zero, x, powers, order, found.survival)
     else:
         ratio, how = None, "continuous light: <N> per pulse has no meaning"
     lifetime, no_lifetime = found.lifetime, ""
     if not on.period:
-        lifetime, no_lifetime = lifetime_of(powers, on.mean("excitation_order"))
+        lifetime, no_lifetime = lifetime_of(powers, order)
     if found.model == "truncated" and case.decay is None and lifetime is not None:
         lifetime, said_so = _refreshed(lifetime, x, on.period)
         refreshed = [*refreshed, *said_so]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,24 @@ def mean_excitations(on: Group) -> Value | None:
     order = order or 1.0
     x = (power / unit) ** order
     return Value(x, x * order * sigma / unit, "1")
+
+
+def excitation_order(groups: Sequence[Group], background: float) -> float:
+    """Return the order of the excitation: as linked, else 1, 2 or 3 by how the rate grows with the power, else 0.
+
+    Args:
+        groups: the emitter's chunks of each power.
+        background: rate of both detectors without the emitter, in cps.
+    """
+    if stated := groups[0].mean("excitation_order"):
+        return stated
+    points = [(float(one.power.mean()), sum(one.rates()) - background) for one in groups]
+    lit = np.array([point for point in points if min(point) > 0])
+    if len(lit) < FEWEST_POWERS or lit[:, 0].max() < 1.3 * lit[:, 0].min():
+        return 0.0
+    slope = float(np.polyfit(np.log(lit[:, 0]), np.log(lit[:, 1]), 1)[0])
+    # Saturation makes the slope smaller, never larger.
+    return float(math.ceil(slope - 0.2)) if 0.5 < slope <= 3.2 else 0.0
 
 
 def biexciton_ratio(
