@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -160,7 +162,7 @@ def test_versions_and_modes_that_are_not_known_are_named(tmp_path: Path) -> None
         (hydraharp(2, "2.0", [], resolution=0.0), "no resolution"),
         (timeharp([], version="3.0"), "TimeHarp 200 file of version '3.0'; known are 5.0, 6.0"),
         (picoharp(3, [], rate=0), "no sync rate"),
-        (picoharp(3, [1])[:700], "the header ends after 700 bytes"),
+        (picoharp(3, [1])[:700], "claims 728 bytes from byte 0 on, but the file ends after 700 bytes"),
     ):
         path.write_bytes(data)
         with pytest.raises(TagFileError, match=words):
@@ -170,3 +172,27 @@ def test_versions_and_modes_that_are_not_known_are_named(tmp_path: Path) -> None
         spc.write_bytes(data)
         with pytest.raises(TagFileError, match="gives no macro time clock"):
             open_tags(spc)
+
+
+@pytest.mark.filterwarnings("ignore::perovskite_meas.photons.files.TagFileWarning")
+def test_a_flipped_bit_of_a_header_never_asks_for_memory_that_the_file_does_not_fill(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    for good in (hydraharp(2, "2.0", [5], resolution=1.0), timeharp([5])):
+        for place in range(300, len(good) - 4):
+            data = bytearray(good)
+            data[place] ^= 1 << 6
+            path.write_bytes(data)
+            with suppress(TagFileError):
+                open_tags(path).close()
+
+
+def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ht2"
+    path.write_bytes(
+        hydraharp(2, "2.0", [5], resolution=1.0, inputs=3).replace(ints(3, 0, 0, 0, 1), ints(2**30, 0, 0, 0, 1))
+    )
+    with pytest.raises(TagFileError, match=r"claims 21474836480 bytes .* or its header is damaged"):
+        open_tags(path)
+    path.write_bytes(hydraharp(2, "2.0", [5], resolution=math.inf))
+    with pytest.raises(TagFileError, match="a resolution of inf ps"):
+        open_tags(path)

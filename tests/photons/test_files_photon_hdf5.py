@@ -151,6 +151,39 @@ def test_a_writer_that_makes_no_sense_is_refused(wrong: dict[str, Any], text: st
         PhotonHdf5Writer(tmp_path / "a.h5", **wrong)
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("percent", [0.5, 2, 20, 50, 90, 97, 99.9])
+def test_a_file_that_was_cut_is_refused_at_once(percent: float, *, is_killed: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with PhotonHdf5Writer(path) as writer:
+        writer.write(t2())
+        # What is on the disk while the file is written is what a killed writer leaves.
+        data = path.read_bytes()
+    if not is_killed:
+        data = path.read_bytes()
+    whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
+    whole.write_bytes(data)
+    assert len(read_tags(whole)) == 3000
+    cut.write_bytes(data[: int(len(data) * percent / 100)])
+    # In a process of its own, as HDF5 may wait for the rest without end.
+    code = f"from perovskite_meas.photons.files import read_tags; read_tags({str(cut)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert "TagFileError: cut.h5 is a damaged HDF5 file" in done.stderr
+    assert "the file was cut" in done.stderr
+
+
+def test_tags_with_pulses_are_refused_by_a_t2_file_and_a_refusal_leaves_no_file(tmp_path: Path) -> None:
+    with (
+        PhotonHdf5Writer(tmp_path / "a.h5") as writer,
+        pytest.raises(UsageError, match=r"a\.h5 is a T2 file, the tags are T3"),
+    ):
+        writer.write(t3())
+    good = t2()
+    with pytest.raises(UsageError, match="go back"):
+        write_photon_hdf5(tmp_path / "b.h5", replace(good, times=good.times[::-1].copy()))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
 def test_tags_that_do_not_fit_are_refused_and_the_file_stays_whole(tmp_path: Path) -> None:
     path, good = tmp_path / "a.h5", t3()
     assert good.pulses is not None

@@ -175,9 +175,27 @@ def test_a_t3_file_takes_the_finest_power_of_two_that_covers_the_period(tmp_path
     for period, resolution in ((12_500.0, 1.0), (32_768.0, 1.0), (32_769.0, 2.0), (200_000.0, 8.0), (1e7, 512.0)):
         with PtuWriter(tmp_path / f"{period}.ptu", mode="T3", period=period) as writer:
             assert writer.resolution == resolution
-    with pytest.raises(UsageError, match=r"reach 131072 ps, less than the period of 200000 ps; use 6\.104 ps or more"):
-        PtuWriter(tmp_path / "b.ptu", mode="T3", period=200_000.0, resolution=4.0)
+    with pytest.raises(UsageError, match=r"resolution is 0\.0 ps; give the unit of the delays"):
+        PtuWriter(tmp_path / "b.ptu", mode="T3", period=200_000.0, resolution=0.0)
     assert not (tmp_path / "b.ptu").exists()
+
+
+def test_a_period_beyond_the_reach_of_the_delays_is_kept_if_the_delays_themselves_fit(tmp_path: Path) -> None:
+    tags = t3([1, 2, 70], [0, 32_767, 5], period=1_001_100.0, resolution=16.0)
+    write_ptu(tmp_path / "a.ptu", tags)
+    assert_same(tags, read_tags(tmp_path / "a.ptu"))
+    with pytest.raises(UsageError, match=r"0 to 32768 units of 16 ps; a T3 record holds 0 to 32767"):
+        write_ptu(tmp_path / "b.ptu", t3([1, 2], [0, 32_768], period=1_001_100.0, resolution=16.0))
+    assert not (tmp_path / "b.ptu").exists()
+
+
+def test_tags_with_pulses_are_refused_by_a_t2_file_which_would_lose_them(tmp_path: Path) -> None:
+    tags = t3([1, 5], [3, 4])
+    with PtuWriter(tmp_path / "a.ptu") as writer:
+        with pytest.raises(UsageError, match=r"a\.ptu is a T2 file, the tags are T3: .* pulses=None"):
+            writer.write(tags)
+        writer.write(replace(tags, pulses=None, dtimes=None, resolution=1.0))
+    assert read_tags(tmp_path / "a.ptu").times.tolist() == tags.times.tolist()
 
 
 def test_tags_that_do_not_fit_the_file_are_refused_and_it_stays_whole(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,46 @@ def test_a_file_is_converted_with_everything_in_it(t3_file: Path, tmp_path: Path
         assert (found.duration, found.period, found.resolution) == (whole.duration, whole.period, whole.resolution)
     with pytest.raises(UsageError, match=r"give it the suffix \.ptu, \.h5 or \.hdf5"):
         convert_tags(t3_file, tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize("name", ["a.ptu", "a.h5"])
+def test_a_recording_is_never_converted_into_itself(name: str, t3_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / name
+    convert_tags(t3_file, path)
+    before = path.read_bytes()
+    for same in (path, tmp_path / "." / name, str(path)):
+        with pytest.raises(UsageError, match="cannot be converted into itself: choose another target"):
+            convert_tags(path, same, overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_a_conversion_that_fails_leaves_the_file_that_was_there(t3_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "b.ptu"
+    path.write_bytes(b"of yesterday")
+    with pytest.raises(UsageError, match="exists already"):
+        convert_tags(t3_file, path)
+    with pytest.raises(UsageError, match="in a file for 1 channels"):
+        convert_tags(t3_file, path, channels=1, overwrite=True)
+    assert path.read_bytes() == b"of yesterday"
+    convert_tags(t3_file, path, overwrite=True)
+    assert len(read_tags(path)) == len(read_tags(t3_file))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("wrong", [[5, 3], [-4, 3]])
+def test_a_refusal_leaves_no_file_or_the_one_that_was_there(wrong: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "a.ptu"
+    good = Tags(np.array([3, 5]), np.zeros(2, np.uint8), 5)
+    bad = replace(good, times=np.array(wrong))
+    with pytest.raises(UsageError, match="go back"):
+        write_ptu(path, bad)
+    assert not list(tmp_path.iterdir())
+    write_ptu(path, good)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="go back"):
+        write_ptu(path, bad, overwrite=True)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_writing_needs_no_compiler(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ Source: Photon-HDF5 format definition 0.4 and 0.5 (photon-hdf5.readthedocs.io).
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +22,12 @@ from .tag_file import TagFile
 
 OWN = "user/perovskite_meas"
 """Group of what the format has no place for: markers, exact ps."""
+_SUPERBLOCK = struct.Struct("<8s4B3Q")
+"""Superblock of versions 2 and 3: magic, version, sizes, flags, base, extension, end of file.
+
+Source: HDF5 File Format Specification 3.0, sections II.A "Disk Format: Level 0A"."""
+_SWMR_FLAG = 4
+"""The flag of a file that a single writer has open for many readers."""
 
 
 class PhotonHdf5File(TagFile):
@@ -177,14 +185,41 @@ class PhotonHdf5File(TagFile):
 def _opened(path: Path) -> Any:
     import h5py  # type: ignore[import-untyped]
 
+    is_written = _is_written(path)
     try:
         return h5py.File(path, "r")
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        if not is_written:
+            raise TagFileError(f"{path.name} is a damaged HDF5 file: {error}") from error
         # Still open for writing, or its writer was killed: such a file opens as single writer, multiple readers.
         try:
             return h5py.File(path, "r", libver="latest", swmr=True)
         except (OSError, RuntimeError) as error:
             raise TagFileError(f"{path.name} is a damaged HDF5 file: {error}") from error
+
+
+def _is_written(path: Path) -> bool:
+    """Return whether a writer has the file open, or was killed.
+
+    HDF5 itself waits for the missing part of such a file, as if it were still to come, and cannot be interrupted.
+
+    Raises:
+        TagFileError: if the file is shorter than it says.
+    """
+    with path.open("rb") as file:
+        head = file.read(_SUPERBLOCK.size)
+        size = os.fstat(file.fileno()).st_size
+    if len(head) < _SUPERBLOCK.size:
+        raise TagFileError(f"{path.name} is a damaged HDF5 file: it ends after {size} bytes; the file was cut")
+    _, version, _, _, flags, _, _, end = _SUPERBLOCK.unpack(head)
+    if version not in (2, 3):
+        return False
+    if end > size:
+        raise TagFileError(
+            f"{path.name} is a damaged HDF5 file: it holds {size} of its {end} bytes; the file was cut. "
+            "Copy it again from where it was recorded"
+        )
+    return version == 3 and bool(flags & _SWMR_FLAG)
 
 
 def _in_ps(seconds: Any) -> float:

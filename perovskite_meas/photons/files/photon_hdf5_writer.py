@@ -17,7 +17,7 @@ from ...core.tags import Tags
 from . import hdf5_form
 from .pending import PendingMarks
 from .photon_hdf5 import OWN
-from .ptu_form import check_mode
+from .ptu_form import NOT_T2, check_mode
 
 
 class PhotonHdf5Writer:
@@ -144,6 +144,8 @@ class PhotonHdf5Writer:
         if len(tags) and int(tags.channels.max()) >= self.channels:
             raise UsageError(f"{name}: channel {tags.channels.max()} in a file for {self.channels} channels (from 0)")
         if self.mode == "T2":
+            if tags.is_pulsed:
+                raise UsageError(NOT_T2.format(name))
             return
         if tags.pulses is None or tags.dtimes is None:
             raise UsageError(f"{name} is a T3 file, the tags are T2; write them with mode='T2'")

@@ -6,6 +6,8 @@ HydraHarp and TimeHarp layouts were checked against recordings, the PicoHarp one
 
 from __future__ import annotations
 
+import math
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -134,6 +136,8 @@ def _recording(path: Path, file: BinaryIO, header: dict[str, Any], kind: Layout 
     own_clock = kind is layouts.TIMEHARP_200
     period = None if own_clock or header[sync] <= 0 else 1e12 / header[sync]
     resolution = float(header["Resolution"])
+    if not math.isfinite(resolution):
+        raise TagFileError(f"{path.name}: the header gives a resolution of {resolution} ps; it is damaged")
     if kind.mode == "T2":
         tick = Fraction(resolution).limit_denominator(1000)
     else:
@@ -167,10 +171,14 @@ def _fields(path: Path, file: BinaryIO, fields: Any) -> dict[str, Any]:
 
 
 def _bytes(path: Path, file: BinaryIO, count: int) -> bytes:
-    data = file.read(count)
-    if len(data) < count:
-        raise TagFileError(f"{path.name}: the header ends after {file.tell()} bytes; the file was cut")
-    return data
+    place, size = file.tell(), os.fstat(file.fileno()).st_size
+    # Before any memory is taken: a damaged header may claim gigabytes.
+    if place + count > size:
+        raise TagFileError(
+            f"{path.name}: the header claims {count} bytes from byte {place} on, but the file ends after {size} bytes; "
+            "the file was cut, or its header is damaged"
+        )
+    return file.read(count)
 
 
 def _version(path: Path, header: dict[str, Any], known: tuple[str, ...]) -> str:

@@ -18,6 +18,10 @@ from .ptu_reader import EXACT
 MARKERS = 4
 DELAY_BITS = 15
 MOST_CHANNELS = 64
+NOT_T2 = (
+    "{} is a T2 file, the tags are T3: their pulses and delays would be lost; write them with mode='T3', "
+    "or leave them out with dataclasses.replace(tags, pulses=None, dtimes=None, resolution=1.0)"
+)
 
 
 def header_entries(
@@ -113,7 +117,7 @@ def check_clock(mode: Mode, period: float | None, resolution: float | None) -> f
     """Return the resolution in ps that the file gets: the one asked for, or for T3 the finest power of two that fits.
 
     Raises:
-        UsageError: if the period is missing or does not fit, or the resolution makes no sense.
+        UsageError: if the period is missing, or the period or the resolution makes no sense.
     """
     if period is not None and not (math.isfinite(period) and period > 0):
         raise UsageError(f"period is {period} ps; give the time between two laser pulses, more than 0 ps")
@@ -124,15 +128,11 @@ def check_clock(mode: Mode, period: float | None, resolution: float | None) -> f
         return tick
     if period is None:
         raise UsageError("a T3 file counts laser pulses: give period, the time between two of them in ps, or write T2")
-    least = period / 2**DELAY_BITS
     if resolution is None:
-        return float(2 ** max(0, math.ceil(math.log2(least))))
-    if not math.isfinite(resolution) or resolution < least:
-        raise UsageError(
-            f"resolution is {resolution} ps: the {DELAY_BITS} bits of a T3 delay then reach "
-            f"{resolution * 2**DELAY_BITS:.6g} ps, less than the period of {period:.6g} ps; "
-            f"use {least:.4g} ps or more (8 ps covers 262 ns), or write T2"
-        )
+        return float(2 ** max(0, math.ceil(math.log2(period / 2**DELAY_BITS))))
+    # Recordings may have periods beyond the reach of their delays: only the delays themselves tell.
+    if not (math.isfinite(resolution) and resolution > 0):
+        raise UsageError(f"resolution is {resolution} ps; give the unit of the delays, more than 0 ps")
     return float(resolution)
 
 

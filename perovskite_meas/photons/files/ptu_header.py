@@ -5,6 +5,7 @@ Source: PicoQuant tag file documentation (apx_tagtypes.html, apx_tagdictionary.h
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,9 +82,10 @@ def _value(path: Path, file: BinaryIO, name: str, kind: int, content: bytes) -> 
         raise TagFileError(f"{path.name}: header entry {name!r} has the unknown type {kind:#010x}; the file is damaged")
     if not 0 <= number <= _LONGEST:
         raise TagFileError(f"{path.name}: header entry {name!r} claims {number} bytes of data; the file is damaged")
-    data = file.read(number)
-    if len(data) < number:
+    # Before any memory is taken.
+    if file.tell() + number > os.fstat(file.fileno()).st_size:
         raise TagFileError(f"{path.name}: the header ends within {name!r}; the file was cut")
+    data = file.read(number)
     if kind == FLOATS:
         return np.frombuffer(data[: number // 8 * 8], "<f8").tolist()
     if kind == TEXT:

@@ -36,7 +36,7 @@ class PtuWriter:
         mode: "T2" (times) or "T3" (pulse numbers and delays).
         period: ps between two laser pulses; T3 needs it.
         resolution: ps per tick (T2: whole, 1 by default) or per unit of the delays (T3: by default the finest power of
-            two whose 15 bits cover the period).
+            two whose 15 bits cover the period; delays beyond 15 bits of one asked for are refused by `write`).
         channels: Number of detectors.
         metadata: Further header entries; names of 1 to 31 ASCII characters, values bool, int, float or text. Names of
             PicoQuant's own tag dictionary (File_Comment, HW_Type, HW_SerialNo, ...) replace the defaults.
@@ -160,6 +160,8 @@ class PtuWriter:
         if len(tags) and int(tags.channels.max()) >= self.channels:
             raise UsageError(f"{name}: channel {tags.channels.max()} in a file for {self.channels} channels (from 0)")
         if self.mode == "T2":
+            if tags.is_pulsed:
+                raise UsageError(ptu_form.NOT_T2.format(name))
             return
         if tags.pulses is None or tags.dtimes is None:
             raise UsageError(f"{name} is a T3 file, the tags are T2; write them with mode='T2'")
