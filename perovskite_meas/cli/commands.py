@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.plugins import GROUPS, find, names
-from perovskite_meas.core.tables import packaged_worlds, tables
+from perovskite_meas.core.tables import packaged_worlds, tables, world_file
 from perovskite_meas.core.value import Value
 
 from .checking import check as check
 from .demo import demo as demo
 from .main import DONE, FAILED
-from .stored import stored_run
+from .stored import is_run_file, stored_run
 
 
 def list(options: argparse.Namespace) -> int:
@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     procedure = kind(**_without_none(kind, _settings(options.settings)))
     where = options.bench or kind.table
     if options.dry_run:
+        if options.world is not None and not world_file(options.world).is_file():
+            raise UsageError(f"--world {options.world}: there is no such file")
         with closed_bench(where) as bench:
             _expect(bench, options.expect)
             planned = rehearse(procedure, bench)
@@ -87,20 +89,36 @@ def _settings(pairs: Any) -> dict[str, str]:
     return found
 
 
-def tell(record: Any) -> int:
-    """Print a record's results, problems and report; return the exit status."""
-    for name, result in record.results.items():
-        print(f"{name}:")
-        fields = result if isinstance(result, Mapping) else vars(result)
-        for field, value in fields.items():
-            if isinstance(value, (Value, str)):
-                print(f"  {field:<20}{value}")
+def tell(record: Any, only: Sequence[str] | None = None) -> int:
+    """Print a record's results, problems and report; return the exit status.
+
+    Args:
+        record: of a run.
+        only: names of the analyses to print; by default all.
+    """
+    declared = dict.fromkeys((*record.provenance.get("analyses", ()), *record.results) if only is None else only)
+    for name in declared:
+        if name in record.results:
+            print("\n".join([f"{name}:", *_lines(record.results[name])]))
     for problem in record.problems:
         print(f"problem: {problem}", file=sys.stderr)
     which = record.procedure if record.run_id is None else f"run {record.run_id}"
     print(f"{which}: {record.status}, {record.data.sizes.get('row', 0)} rows")
     print(f"report: {record.report}")
     return FAILED if record.problems else DONE
+
+
+def _lines(result: Any) -> Iterator[str]:
+    """Yield one line per number, word and note of a result."""
+    fields = result if isinstance(result, Mapping) else vars(result)
+    shown = {name: text for name, value in fields.items() if isinstance(value, (Value, str)) and (text := str(value))}
+    width = max(20, *(len(name) + 2 for name in shown))
+    for name, text in shown.items():
+        yield f"  {name:<{width}}{text}"
+    notes = fields.get("notes", ())
+    for note in (notes,) if isinstance(notes, str) else notes:
+        if note:
+            yield f"  note: {note}"
 
 
 def analyze(options: argparse.Namespace) -> int:
@@ -111,11 +129,16 @@ def analyze(options: argparse.Namespace) -> int:
     for name in options.analyses or ():
         find("analyses", name)
     path = Path(options.run)
-    if path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists()):
-        return tell(analyse_tags(path, options.analyses, into=options.into, **_settings(options.settings)))
+    named_so = path.suffix.lower() in SUFFIXES
+    if (named_so or not is_run_file(path)) if path.is_file() else (named_so and not path.exists()):
+        settings = _settings(options.settings)
+        if taken := {"file", "into", "analyses"} & settings.keys():
+            raise UsageError(f"--set {min(taken)}=...: the file is {options.run}; use --into and --with for the others")
+        return tell(analyse_tags(options.run, options.analyses, into=options.into, **settings), options.analyses)
     if options.settings:
         raise UsageError("--set is for files of time tags; a stored run keeps the parameters it was made with")
-    return tell(reanalyse(stored_run(options.run, options.into), options.analyses, into=options.into))
+    stored = stored_run(options.run, options.into)
+    return tell(reanalyse(stored, options.analyses, into=options.into), options.analyses)
 
 
 def report(options: argparse.Namespace) -> int:

@@ -30,9 +30,16 @@ def stored_run(text: str, into: str) -> Record:
                 raise
             raise UsageError(str(error)) from error
     folder = path if path.is_dir() else path.parent
-    if path.suffix != ".csv" and not (folder / PROVENANCE).is_file():
+    if path.is_file() and not is_run_file(path):
+        raise UsageError(f"{text} is no file of a run: {_no_run_folder(folder)}")
+    if path.is_dir() and not (folder / PROVENANCE).is_file():
         raise UsageError(_no_run_folder(folder))
     return load_record(path, into=into)
+
+
+def is_run_file(path: Path) -> bool:
+    """Return whether a file is a results file, or lies in a run folder."""
+    return path.suffix == ".csv" or (path.parent / PROVENANCE).is_file()
 
 
 def _no_run_folder(folder: Path) -> str:

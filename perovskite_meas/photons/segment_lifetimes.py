@@ -153,6 +153,8 @@ def _lifetimes(counts: Floats, flat: Floats, width: float) -> tuple[Floats, Floa
     share = np.clip(flat / np.maximum(total, 1.0), 0.0, 1.0)
     tau, sigma = np.full(len(total), math.nan), np.full(len(total), math.nan)
     good = np.nonzero((total >= FEWEST) & (share < 0.9))[0]
+    if not len(good):
+        return tau, sigma
     for rows in np.array_split(good, max(len(good) // CHUNK, 1)):
         tau[rows], sigma[rows] = _most_likely(counts[rows], share[rows], width)
     return tau, sigma

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perovskite_meas.core.columns import Column
 from perovskite_meas.core.errors import UsageError
@@ -17,6 +17,7 @@ from perovskite_meas.photons.hbt import Histograms
 from perovskite_meas.photons.pieces import pieces
 from perovskite_meas.photons.running import UNKNOWN, Running
 
+from ._recorded import opened_tags, recorded
 from .hbt import HBT, SERIES
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _PIECES, _MOST_SECONDS, _LEAST_SECONDS, _MOST_PHOTONS = 30, 10.0, 0.05, 4_000_000
 _KINDS = dict(enumerate(SERIES, start=1))
+_LAST_INPUT = 255
+_PARAMETERS = {"on": "file", "off_emitter": "background", "dark": "dark", "laser": "reference"}
+"""Which parameter names the recording of each series."""
 
 
 class TagFile(Procedure):
@@ -59,10 +63,13 @@ class TagFile(Procedure):
         """Yield dark, reference, background and the emitter's chunks.
 
         Raises:
-            UsageError: no such file, or its detectors are not there.
+            UsageError: no such file, its detectors are not there, or recordings beside it are of another kind.
+            TagFileError: a file that cannot be read.
         """
         if not self.file:
             raise UsageError("file: name a recording, e.g. file=dot.ptu")
+        named = (("dark", self.dark), ("laser", self.reference), ("off_emitter", self.background), ("on", self.file))
+        self._check_kinds()
         # The emitter's own recording decides, whichever of the recordings beside it comes first.
         first = next((tags for series, _, tags in self._pieces("on", self.file) if series == "on"), None)
         if first is None:
@@ -76,7 +83,6 @@ class TagFile(Procedure):
             gate=self.gate,
         )
         running = Running()
-        named = (("dark", self.dark), ("laser", self.reference), ("off_emitter", self.background), ("on", self.file))
         for kind, name in named:
             if not name:
                 continue
@@ -90,18 +96,23 @@ class TagFile(Procedure):
                     row["g2_running"], row["g2_sigma"] = running.add(row)
                 yield row
 
-    def _pieces(self, kind: str, name: str) -> Iterator[tuple[str, float, Tags]]:
-        from perovskite_meas.photons.files import open_tags
+    def _check_kinds(self) -> None:
+        """Refuse recordings that cannot be counted in the bins of the emitter's, before anything is counted."""
+        own = recorded("file", self.file)
+        if self.period is not None and own.mode == "T3" and own.period and not own.has_period(self.period):
+            raise UsageError(
+                f"period = {self.period:g} ps, but {self.file} states {own.period:g} ps itself; leave period out"
+            )
+        for name in ("background", "dark", "reference"):
+            if file := getattr(self, name):
+                recorded(name, file).check_beside(own, period=own.period or self.period, bin_width=self.bin_width)
 
-        path = Path(name)
-        if not path.is_file():
-            raise UsageError(f"{kind if kind != 'on' else 'file'} = {name!r}: there is no such file")
-        with open_tags(path) as opened:
+    def _pieces(self, series: str, name: str) -> Iterator[tuple[str, float, Tags]]:
+        with opened_tags(_PARAMETERS[series], name) as opened:
             duration, marked = opened.duration, bool(opened.header.get("Recording_IsMarked", False))
             length = max(1, round(self._length(opened) * 1e12))
             for mark, begin, tags in pieces(opened.chunks(), length=length, duration=duration, marked=marked):
-                series = _KINDS.get(mark, kind) if kind == "on" else kind
-                yield series, begin * 1e-12, tags
+                yield _KINDS.get(mark, series) if series == "on" else series, begin * 1e-12, tags
 
     def _length(self, opened: OpenedFile) -> float:
         """Return the length of a chunk in s: about thirty, none of them too long or too full."""
@@ -112,17 +123,43 @@ class TagFile(Procedure):
         fullest = _MOST_PHOTONS / max(records, 1.0) * seconds
         return max(min(seconds / _PIECES, _MOST_SECONDS, fullest), min(_LEAST_SECONDS, seconds))
 
-    def _pair(self, tags: Tags) -> tuple[int, int]:
-        """Return the inputs of detectors a and b."""
-        if self.detectors:
-            try:
-                a, b = (int(word) for word in self.detectors.replace(" ", "").split(","))
-            except ValueError as error:
-                raise UsageError(f"detectors = {self.detectors!r}: write two inputs, e.g. 0,1") from error
-            return a, b
-        counts = np.bincount(tags.channels, minlength=2)
-        busiest = sorted(np.argsort(counts, kind="stable")[-2:].tolist())
-        return busiest[0], busiest[1]
+    def _pair(self, first: Tags) -> tuple[int, int]:
+        """Return the inputs of detectors a and b; the whole file is counted where its first piece does not tell."""
+        wanted = _inputs(self.detectors)
+        counts = _photons(first)
+        if not all(counts[one] for one in wanted) if wanted else np.count_nonzero(counts) < 2:
+            counts = np.zeros_like(counts)
+            for series, _, tags in self._pieces("on", self.file):
+                counts += _photons(tags) if series == "on" else 0
+        for one in wanted or ():
+            if not counts[one]:
+                there = ", ".join(f"{k} ({counts[k]})" for k in np.flatnonzero(counts)) or "none"
+                raise UsageError(
+                    f"detectors = {self.detectors!r}: input {one} has no photons in {self.file}; inputs with photons: "
+                    f"{there}"
+                )
+        a, b = wanted or sorted(np.argsort(-counts, kind="stable")[:2].tolist())
+        return a, b
+
+
+def _inputs(detectors: str) -> tuple[int, int] | None:
+    """Return the two inputs that the parameter names; None where it is empty."""
+    if not detectors:
+        return None
+    try:
+        a, b = (int(word) for word in detectors.split(","))
+    except ValueError as error:
+        raise UsageError(f"detectors = {detectors!r}: write two inputs, e.g. 0,1") from error
+    if a == b:
+        raise UsageError(f"detectors = {detectors!r}: both are input {a}; detectors a and b are two inputs, e.g. 0,1")
+    if not (0 <= a <= _LAST_INPUT and 0 <= b <= _LAST_INPUT):
+        raise UsageError(f"detectors = {detectors!r}: inputs are counted from 0 to {_LAST_INPUT}")
+    return a, b
+
+
+def _photons(tags: Tags) -> NDArray[np.int64]:
+    """Return the photons on each input, shape (256,)."""
+    return np.bincount(tags.channels, minlength=_LAST_INPUT + 1)
 
 
 def _detectors(tags: Tags, pair: tuple[int, int]) -> Tags:

@@ -18,7 +18,7 @@ from .result import BlinkingResult
 from .scan import bin_scan, bright_share, rebinned
 from .source import background, tag_file
 from .steps import by_change_points, states_of
-from .stream import BASE, Observed, observe
+from .stream import BASE, FEWEST_PHOTONS, Observed, observe
 from .verdict import verdict, warnings
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def assess(seen: Observed, *, background: Value | None = None, background_from: 
     photons = sum(int(one.sum()) for one in traces)
     if photons == 0:
         return _nothing("no photon was recorded with light on the emitter", background)
+    if photons < FEWEST_PHOTONS:
+        return _nothing(f"too few photons: {photons}, at least {FEWEST_PHOTONS} are needed", background)
     scan, found = bin_scan(traces)
     judged, why = verdict(scan, found, photons / seconds, background)
     notes = [*seen.notes, why]

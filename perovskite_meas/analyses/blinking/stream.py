@@ -26,6 +26,10 @@ RECORDS = 1 << 20
 """Records read at once."""
 ON, END = 1, 15
 """Marks of the file: an on record begins (1 + its series code), a record ends."""
+FEWEST_PHOTONS = 100
+"""Photons below which nothing is said of a recording, and no lifetime of a segment."""
+ABOVE = 1.2
+"""Mean rate over that of the background below which the delays tell no lifetime."""
 LONGEST = 86_400.0
 """s; a record that would need a longer trace is cut."""
 
@@ -92,7 +96,9 @@ def observe(file: TagFile, *, background: float = 0.0, arrivals: Mapping[int, fl
             found += len(points)
             pulsed = pulsed or piece.is_pulsed
             tau, sigma = np.full(len(points.photons), math.nan), np.full(len(points.photons), math.nan)
-            if piece.is_pulsed and piece.period:
+            seconds = max(int(piece.times[-1] - piece.times[0]), 1) * 1e-12
+            told = points.photons.max(initial=0) >= FEWEST_PHOTONS and len(piece) > ABOVE * background * seconds
+            if piece.is_pulsed and piece.period and told:
                 if arrivals is None or not set(np.unique(piece.channels).tolist()) <= set(arrivals):
                     arrivals = arrivals_of(piece)
                 lifetimes = flid(piece, points, arrivals=arrivals, background=background)

@@ -175,6 +175,10 @@ def read_rows(data: xr.Dataset) -> Rows:
         )
 
     on = group("on")
+    if on is not None:
+        for side, singles in (("a", on.singles_a), ("b", on.singles_b)):
+            if not singles.any():
+                raise AnalysisRefused(f"detector {side} has no photons: g2 needs two detectors")
     if on is None or on.histogram.sum() < FEWEST_PAIRS:
         seen = 0 if on is None else int(on.histogram.sum())
         raise AnalysisRefused(
