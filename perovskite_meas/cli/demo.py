@@ -51,13 +51,13 @@ ENTRIES = (
             ("g2.background_fraction", "background_fraction"),
             ("lifetime.lifetime", "lifetime"),
         ),
-        settings={"duration": "150 s"},
+        settings={"duration": "100 s"},
     ),
     Entry(
         "HBT",
         (("g2.g2_zero", "g2_zero"), ("g2.antibunching_time", "antibunching_time")),
         world="hbt_cw",
-        settings={"duration": "150 s"},
+        settings={"duration": "100 s"},
     ),
 )
 
