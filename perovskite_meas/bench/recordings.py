@@ -12,13 +12,10 @@ from typing import Any, Protocol
 
 from ..core.errors import PerovskiteMeasError, UsageError
 from ..core.tags import Tags
+from ..photons.marks import END, MARKED
 
-MARKED = "Recording_IsMarked"
-"""Entry in the header of a file whose markers are of this kind."""
 _FEW, _MANY = 8, 64
 """Inputs that a file has room for; more than two where a recorder's other inputs count something."""
-END_MARK = 15
-"""Marker at the end of each recording; 1 to 14 stand at the start and tell its kind."""
 
 
 class TagStorageError(PerovskiteMeasError):
@@ -154,7 +151,7 @@ class _File:
         with self._writer.whole():
             self._writer.mark(mark, begin)
             self._writer.write(tags)
-            self._writer.mark(END_MARK, end)
+            self._writer.mark(END, end)
             self._writer.flush()
             self._end, self._photons = end, self._photons + len(tags)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -86,6 +87,28 @@ class Tags:
     def __repr__(self) -> str:
         kind = "T3" if self.is_pulsed else "T2"
         return f"Tags({len(self)} photons, {kind}, {self.duration * 1e-12:.6g} s)"
+
+
+def joined(pieces: Sequence[Tags]) -> Tags:
+    """Return the recording of which these are the pieces, in order and of one kind; at least one.
+
+    Their times continue; its duration is that of the last.
+    """
+    last = pieces[-1]
+    return replace(
+        last,
+        times=np.concatenate([piece.times for piece in pieces]),
+        channels=np.concatenate([piece.channels for piece in pieces]),
+        pulses=np.concatenate([piece.pulses for piece in pieces if piece.pulses is not None])
+        if last.is_pulsed
+        else None,
+        dtimes=np.concatenate([piece.dtimes for piece in pieces if piece.dtimes is not None])
+        if last.is_pulsed
+        else None,
+        marker_times=np.concatenate([piece.marker_times for piece in pieces]),
+        marker_values=np.concatenate([piece.marker_values for piece in pieces]),
+        overflow=any(piece.overflow for piece in pieces),
+    )
 
 
 def _check(name: str, array: object, kind: type[np.generic], length: int) -> None:

@@ -8,16 +8,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from qcodes import validators as vals
-from qcodes.instrument import Instrument
 from qcodes.parameters import Parameter, ParameterWithSetpoints
 
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.tags import Tags
 
+from ._addressed import AddressedInstrument
 from ._pieces import delay_counts
 
 
-class DelayHistogram(Instrument):
+class DelayHistogram(AddressedInstrument):
     """An instrument with the parameters `acquisition_time`, `mode` and `histogram`, and a method `stream`."""
 
     acquisition_time: Any

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
-from qcodes.instrument import Instrument, InstrumentBaseKWArgs
+from qcodes.instrument import InstrumentBaseKWArgs
 
 from perovskite_meas.core.clock import Clock
 from perovskite_meas.core.errors import CommunicationError, HardwareFault, IdentityError, ReplyError
 
+from ._addressed import AddressedInstrument
 from ._visa import LINE_ERRORS, Lease, Line, Link, lease
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHECK = "check power, cable and address, then open the instrument again if this repeats"
 
 
-class WireInstrument(Instrument):
+class WireInstrument(AddressedInstrument):
     """A QCoDeS instrument whose session may be shared with others on its address.
 
     A subclass adds its parameters after `super().__init__` and calls `_connect(line)` last: until then nothing
@@ -57,21 +57,6 @@ class WireInstrument(Instrument):
         if share is not None:
             share.release()
         super().close()
-
-    @classmethod
-    def record_instance(cls, instance: Instrument) -> None:
-        """Register the finished instrument; one whose name is taken is closed before KeyError is raised."""
-        try:
-            super().record_instance(instance)
-        except KeyError:
-            instance.close()
-            raise
-
-    def snapshot_base(self, update: Any = False, params_to_skip_update: Sequence[str] | None = None) -> dict[Any, Any]:
-        """Return the QCoDeS snapshot with the address in it."""
-        snapshot = super().snapshot_base(update=update, params_to_skip_update=params_to_skip_update)
-        snapshot["address"] = self._address
-        return snapshot
 
     def _connect(self, line: Line) -> None:
         try:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from qcodes import validators as vals
-from qcodes.instrument import Instrument, InstrumentBaseKWArgs
+from qcodes.instrument import InstrumentBaseKWArgs
 from qcodes.parameters import Parameter
 
 from perovskite_meas.core.clock import Clock, WallClock
 from perovskite_meas.core.errors import CommunicationError, HardwareFault
-from perovskite_meas.core.tags import Tags
+from perovskite_meas.core.tags import Tags, joined
 
 from ._delays import DelayHistogram
-from ._pieces import joined
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -72,20 +71,10 @@ class SdkTagger(DelayHistogram):
             return cast(Clock, clock)
         return WallClock()
 
-    @classmethod
-    def record_instance(cls, instance: Instrument) -> None:
-        """Register the finished instrument; one whose name is taken is closed before KeyError is raised."""
-        try:
-            super().record_instance(instance)
-        except KeyError:
-            instance.close()
-            raise
-
-    def snapshot_base(self, update: Any = False, params_to_skip_update: Sequence[str] | None = None) -> dict[Any, Any]:
-        """Return the QCoDeS snapshot with the serial number as its address."""
-        snapshot = super().snapshot_base(update=update, params_to_skip_update=params_to_skip_update)
-        snapshot["address"] = self.serial
-        return snapshot
+    @property
+    def address(self) -> str:
+        """The serial number: how the vendor's library finds the device."""
+        return self.serial
 
     def stream(self, seconds: float) -> Iterator[Tags]:
         """Record for `seconds` and yield the tags piece by piece while they come; times continue.

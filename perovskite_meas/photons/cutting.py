@@ -11,10 +11,8 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.tags import Tags
 from . import checks
+from .marks import END
 from .streams import joined_tags, pulsed_times
-
-END = 15
-"""Marker value that ends a segment; all others start one."""
 
 
 def segments(tags: Tags) -> list[tuple[int, int, int]]:

@@ -136,7 +136,7 @@ class Histograms:
             a, b = (pulse_arrival(found[f"decay_{side}"], windows.decay_bin, prompt=prompt) for side in "ab")
             if a is not None and b is not None:
                 self._arrivals, self.zero = (a, b), b - a
-                found = chunk_columns(tags, windows, self._arrivals)
+                found |= _gated(tags, windows, self._arrivals)
         elif prompt and not tags.is_pulsed:
             counts = found["histogram"]
             self.zero = (int(counts.argmax()) + 0.5 - len(counts) / 2) * windows.bin_width
@@ -155,7 +155,6 @@ def chunk_columns(tags: Tags, windows: Windows, arrivals: tuple[float, float]) -
     from .linear import correlate
     from .pulsed import lag_correlate, pulse_correlate
 
-    pulses = np.zeros(2 * windows.max_pulses + 1, np.int64)
     found: dict[str, Any] = {
         "live_time": tags.duration * 1e-12,
         "singles_a": int(np.count_nonzero(tags.channels == 0)),
@@ -163,16 +162,12 @@ def chunk_columns(tags: Tags, windows: Windows, arrivals: tuple[float, float]) -
         "bin_width": windows.bin_width,
         "period": float(tags.period or 0.0) if tags.is_pulsed else 0.0,
         "gate": windows.gate,
-        "arrival_a": arrivals[0],
-        "arrival_b": arrivals[1],
         "decay_bin": windows.decay_bin,
     }
     if tags.is_pulsed:
-        gates = (arrivals[0] + windows.gate, arrivals[1] + windows.gate)
         found |= {
             "histogram": lag_correlate(tags, windows.bin_width, windows.max_lag),
             "pulse_pairs": pulse_correlate(tags, windows.max_pulses),
-            "pulse_pairs_gated": pulse_correlate(tags, windows.max_pulses, gates=gates),
             "decay_a": decay_histogram(tags, windows.decay_bin, 0, bins=windows.decay_bins),
             "decay_b": decay_histogram(tags, windows.decay_bin, 1, bins=windows.decay_bins),
         }
@@ -180,12 +175,22 @@ def chunk_columns(tags: Tags, windows: Windows, arrivals: tuple[float, float]) -
         none = np.zeros(windows.decay_bins, np.int64)
         found |= {
             "histogram": correlate(tags, windows.bin_width, windows.max_lag),
-            "pulse_pairs": pulses,
-            "pulse_pairs_gated": pulses,
+            "pulse_pairs": np.zeros(2 * windows.max_pulses + 1, np.int64),
             "decay_a": none,
             "decay_b": none,
         }
-    return found | _slow(tags, windows)
+    return found | _gated(tags, windows, arrivals) | _slow(tags, windows)
+
+
+def _gated(tags: Tags, windows: Windows, arrivals: tuple[float, float]) -> dict[str, Any]:
+    """Return the columns that depend on where a pulse's light arrives."""
+    from .pulsed import pulse_correlate
+
+    pairs = np.zeros(2 * windows.max_pulses + 1, np.int64)
+    if tags.is_pulsed:
+        gates = (arrivals[0] + windows.gate, arrivals[1] + windows.gate)
+        pairs = pulse_correlate(tags, windows.max_pulses, gates=gates)
+    return {"arrival_a": arrivals[0], "arrival_b": arrivals[1], "pulse_pairs_gated": pairs}
 
 
 def _slow(tags: Tags, windows: Windows) -> dict[str, Any]:

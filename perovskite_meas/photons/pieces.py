@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.tags import Tags
+from ..core.tags import Tags, joined
+from .marks import END
 
-END = 15
-"""Marker at the end of a piece; 1 to 14 stand at its start and tell its kind."""
 UNMARKED = 1
 
 Piece = tuple[int, int, Tags]
@@ -74,21 +73,16 @@ def _by_time(chunks: Iterable[Tags], length: int, duration: int) -> Iterator[Pie
 
 def _between(parts: list[Tags], begin: int, end: int) -> Tags:
     """Return the photons of [begin, end) with times, and pulses, from `begin` on."""
-    inside = [part.take((part.times >= begin) & (part.times < end)) for part in parts]
-    first = inside[0]
+    inside = joined([part.take((part.times >= begin) & (part.times < end)) for part in parts])
     pulses = dtimes = None
-    if first.pulses is not None and first.period:
-        before = math.floor(begin / first.period)
-        pulses = np.concatenate([part.pulses for part in inside if part.pulses is not None]) - before
-        dtimes = np.concatenate([part.dtimes for part in inside if part.dtimes is not None])
+    if inside.pulses is not None and inside.period:
+        pulses, dtimes = inside.pulses - math.floor(begin / inside.period), inside.dtimes
     return replace(
-        first,
-        times=np.concatenate([part.times for part in inside]) - begin,
-        channels=np.concatenate([part.channels for part in inside]),
+        inside,
+        times=inside.times - begin,
         duration=end - begin,
         pulses=pulses,
         dtimes=dtimes,
         marker_times=np.empty(0, np.int64),
         marker_values=np.empty(0, np.uint8),
-        overflow=any(part.overflow for part in parts),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
-from ..core.tags import Tags, Times
+from ..core.tags import Tags, Times, joined
 from . import checks
 from .amounts import positive_ps, sorted_times
 from .kernels.dead import spaced
@@ -117,18 +117,7 @@ def joined_tags(parts: Sequence[Tags], asker: str) -> Tags:
                 f"{asker} takes T3 recordings of one clock; got a period of {first.period} ps with a resolution of "
                 f"{first.resolution} ps, and {part.period} ps with {part.resolution} ps"
             )
-    pulses = [part.pulses for part in parts if part.pulses is not None]
-    dtimes = [part.dtimes for part in parts if part.dtimes is not None]
-    return replace(
-        first,
-        times=np.concatenate([part.times for part in parts]),
-        channels=np.concatenate([part.channels for part in parts]),
-        pulses=np.concatenate(pulses) if pulses else None,
-        dtimes=np.concatenate(dtimes) if dtimes else None,
-        marker_times=np.concatenate([part.marker_times for part in parts]),
-        marker_values=np.concatenate([part.marker_values for part in parts]),
-        overflow=any(part.overflow for part in parts),
-    )
+    return replace(joined(parts), duration=first.duration, period=first.period, resolution=first.resolution)
 
 
 def in_order_of_time(tags: Tags) -> Tags:

@@ -14,6 +14,7 @@ from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.procedure import Procedure, Rows, param
 from perovskite_meas.core.tags import Tags
 from perovskite_meas.photons.hbt import Histograms
+from perovskite_meas.photons.marks import MARKED
 from perovskite_meas.photons.pieces import pieces
 from perovskite_meas.photons.running import UNKNOWN, Running
 
@@ -109,7 +110,7 @@ class TagFile(Procedure):
 
     def _pieces(self, series: str, name: str) -> Iterator[tuple[str, float, Tags]]:
         with opened_tags(_PARAMETERS[series], name) as opened:
-            duration, marked = opened.duration, bool(opened.header.get("Recording_IsMarked", False))
+            duration, marked = opened.duration, bool(opened.header.get(MARKED, False))
             length = max(1, round(self._length(opened) * 1e12))
             for mark, begin, tags in pieces(opened.chunks(), length=length, duration=duration, marked=marked):
                 yield _KINDS.get(mark, series) if series == "on" else series, begin * 1e-12, tags

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perovskite_meas.bench.recordings import END_MARK, Recordings
+from perovskite_meas.bench.recordings import Recordings
 from perovskite_meas.core.errors import HardwareFault, LimitError, ReplyError, UsageError
 from perovskite_meas.core.tags import Tags
+from perovskite_meas.photons.marks import END as END_MARK
 
 ROLES = """  tagger: {use: harp.tags, time: harp.seconds, mode: harp.mode, sync: harp.sync, dead_time: 45 ns}
   reference: {use: sc10b.state}

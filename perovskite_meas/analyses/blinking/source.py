@@ -15,8 +15,6 @@ from perovskite_meas.core.value import Value
 if TYPE_CHECKING:
     import xarray as xr
 
-BLOCK = 1 << 22
-
 
 def tag_file(data: xr.Dataset) -> tuple[Path | None, str]:
     """Return (path, "") of the run's photon tags, or (None, why not).
@@ -41,11 +39,8 @@ def tag_file(data: xr.Dataset) -> tuple[Path | None, str]:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def background(data: xr.Dataset) -> tuple[Value | None, str]:

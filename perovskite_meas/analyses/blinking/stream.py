@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perovskite_meas.photons.changepoints import LEAST_THRESHOLD, change_points
+from perovskite_meas.photons.marks import END, MARKED
 from perovskite_meas.photons.segment_lifetimes import arrivals_of, flid
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ BASE = 0.5e-3
 BASE_PS = 500_000_000
 RECORDS = 1 << 20
 """Records read at once."""
-ON, END = 1, 15
-"""Marks of the file: an on record begins (1 + its series code), a record ends."""
+ON = 1
+"""Mark of the file where an on record begins (1 + its series code)."""
 FEWEST_PHOTONS = 100
 """Photons below which nothing is said of a recording, and no lifetime of a segment."""
 ABOVE = 1.2
@@ -115,7 +116,7 @@ def _records(file: TagFile) -> tuple[list[tuple[int, int]], int, tuple[str, ...]
         photons += len(tags)
         end = max(end, int(tags.times[-1]) + 1 if len(tags) else 0, tags.duration)
         marks += zip(tags.marker_times.tolist(), tags.marker_values.tolist(), strict=True)
-    if not file.header.get("Recording_IsMarked", False) or not any(value == ON for _, value in marks):
+    if not file.header.get(MARKED, False) or not any(value == ON for _, value in marks):
         return (
             [(0, min(end, int(LONGEST * 1e12)))],
             photons,
