@@ -82,9 +82,9 @@ def test_the_tags_blink_with_the_dot_and_decay_faster_in_the_grey_state(blinker)
     world = blinker("  background: off\n  crosstalk: off\n  afterpulsing: off\n")
     world.clock.sleep(20.0)
     events = world.port("tagger").record(0.0, 20.0)
-    grey_at = world._emitter.telegraphs[0].is_grey(events.times * 1e-12)
+    grey_at = world._scene._emitter.telegraphs[0].is_grey(events.times * 1e-12)
     fine = np.arange(0.0, 20.0, 1e-4) + 5e-5
-    share = np.mean(world._emitter.telegraphs[0].is_grey(fine))
+    share = np.mean(world._scene._emitter.telegraphs[0].is_grey(fine))
     assert 0.02 < share < 0.98
     on = np.sum(~grey_at) / (20 * (1 - share))
     off = np.sum(grey_at) / (20 * share)
@@ -123,7 +123,7 @@ def test_two_dots_blink_each_for_itself(tmp_path):
     path = tmp_path / "w.yaml"
     path.write_text("sample: {emitters: 2}\nimperfections: {grey_state: on}", encoding="utf-8")
     world = World.load(path, table="virtual_confocal", seed=1, clock=SimClock(speed=0))
-    first, second = world._emitter.telegraphs
+    first, second = world._scene._emitter.telegraphs
     times = np.linspace(0.0, 50.0, 5001)
     assert 0.2 < np.mean(first.is_grey(times) == second.is_grey(times)) < 0.9
 

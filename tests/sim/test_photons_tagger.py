@@ -70,7 +70,8 @@ def test_both_detectors_together_see_what_the_counter_would_see(lit, name):
 def test_the_packaged_worlds_have_the_rates_and_truths_they_are_named_for(lit):
     rates = {"hbt_pulsed": 2e4, "hbt_cw": 1e5, "hbt_pair": 2e4, "laser": 2e4, "blinker": 1e5}
     zeros = {"hbt_pulsed": 0.0514, "hbt_cw": 0.02, "hbt_pair": 0.5257, "laser": 1.0, "blinker": 0.0826}
-    assert sorted(rates) == sorted(packaged_worlds())
+    here = [name for name, file in packaged_worlds().items() if file.parts[-3] == "virtual_confocal"]
+    assert sorted(rates) == sorted(here)
     for name, rate in rates.items():
         at = lit(name).at_power(3e-6)
         assert at["signal"] == pytest.approx(rate, rel=0.15), name

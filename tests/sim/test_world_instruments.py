@@ -89,7 +89,7 @@ def test_emission_is_remembered_for_an_hour_only(load):
     light_on(world)
     world.clock.sleep(5000.0)
     assert world.port("apd").counts(4000.0, 4001.0) > 0
-    assert len(world._exposure._rows) < 42_000
+    assert len(world._scene._exposure._rows) < 42_000
     with pytest.raises(UsageError, match="only the last 3600 s are remembered"):
         world.port("apd").counts(10.0, 11.0)
 

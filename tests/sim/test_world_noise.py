@@ -44,7 +44,7 @@ def test_the_laser_drifts_like_a_random_walk(tmp_path):
     config = load(tmp_path, "imperfections: {laser_noise: off, laser_drift: 2 %}").config
     for seed in range(150):
         world = World(config, seed, SimClock(speed=0))
-        drifts.append([world._beam.laser(frame) - 1.0 for frame in (0, 36_000, 144_000)])
+        drifts.append([world._scene._beam.laser(frame) - 1.0 for frame in (0, 36_000, 144_000)])
     spread = np.std(drifts, axis=0)
     assert spread == pytest.approx([0.0, 0.02, 0.04], rel=0.25, abs=1e-4)
 

@@ -36,7 +36,7 @@ def make():
 
 
 def excitations(world: World, power: float, x_um: float = 0.0) -> float:
-    here, _ = world._emitter.excitations(np.array([power]), np.array([x_um]), np.zeros(1))
+    here, _ = world._scene._emitter.excitations(np.array([power]), np.array([x_um]), np.zeros(1))
     return float(here[0])
 
 

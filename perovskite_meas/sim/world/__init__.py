@@ -1,9 +1,11 @@
 """The physics of the virtual laboratory: one sample, one beam, one time."""
 
+from .base import TableConfig
 from .config import WorldConfig
 from .exposure import Light
 from .load import load_config, parse_config
+from .michelson.config import MichelsonConfig
 from .photons.tagger import Events
 from .world import World
 
-__all__ = ["Events", "Light", "World", "WorldConfig", "load_config", "parse_config"]
+__all__ = ["Events", "Light", "MichelsonConfig", "TableConfig", "World", "WorldConfig", "load_config", "parse_config"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from .config import WorldConfig
+from .base import TableConfig
 from .noise import FrameNoise, RandomWalk, generator, relative_gauss
 from .timeline import History, Turn
 
@@ -22,12 +22,17 @@ class Cell(NamedTuple):
     t1: float
     frame: int
     power: float
-    """W at the sample plane if the shutter is open."""
+    """W at the sample plane if the shutter and every arm are open."""
     is_open: bool
+    """Whether light reaches the sample: the shutter is open, and an arm, where there are arms."""
     x_um: float
     y_um: float
     setting: float
     """Equal for cells that differ by laser noise alone."""
+    share: float = 1.0
+    """Of the power that the open arms let through, interference averaged out."""
+    arms: tuple[bool, ...] = ()
+    """Which arms are open; empty where the light takes one path alone."""
 
 
 class Breaks(Protocol):
@@ -44,9 +49,10 @@ class Beam:
         config: the world file.
         seed: of the world.
         start: clock time at which the world begins, in s.
+        arms: share of the power that each arm of an interferometer carries; empty without one.
     """
 
-    def __init__(self, config: WorldConfig, seed: int, start: float) -> None:
+    def __init__(self, config: TableConfig, seed: int, start: float, arms: tuple[float, ...] = ()) -> None:
         self.start = start
         self._attenuator = config.optics.attenuator
         self._gain = config.optics.scanner_gain
@@ -55,7 +61,9 @@ class Beam:
         self.turns = History(start, Turn(start, 0.0, start, 0.0))
         self.shutter = History(start, first=False)
         self.scanner = {axis: History(start, 0.0) for axis in ("x", "y")}
-        self._histories: list[Breaks] = [self.turns, self.shutter, *self.scanner.values()]
+        self.arms = tuple(History(start, first=False) for _ in arms)
+        self._shares = arms
+        self._histories: list[Breaks] = [self.turns, self.shutter, *self.scanner.values(), *self.arms]
 
     def cut_at(self, changes: Iterable[Breaks]) -> None:
         """Cut the light at these changes as well."""
@@ -72,13 +80,17 @@ class Beam:
         cells = []
         for begin, end in pairwise(sorted(events)):
             turn, is_open = self.turns.at(begin), self.shutter.at(begin)
+            arms, share = tuple(arm.at(begin) for arm in self.arms), 1.0
+            if arms:
+                share = sum(part for part, shines in zip(self._shares, arms, strict=True) if shines)
+                is_open = is_open and any(arms)
             x_um, y_um = (self._gain * level.at(begin) for level in self.scanner.values())
             for low, high in pairwise(self._cuts(begin, end, turn)):
                 middle = (low + high) / 2.0
                 frame = math.floor((middle - self.start) / FRAME)
                 power = self.transmitted(turn.optical_angle(middle)) * self.laser(frame)
                 setting = turn.t0 if middle < turn.t1 else turn.t1
-                cells.append(Cell(low, high, frame, power, is_open, x_um, y_um, setting))
+                cells.append(Cell(low, high, frame, power, is_open, x_um, y_um, setting, share, arms))
         return cells
 
     def laser(self, frame: int) -> float:

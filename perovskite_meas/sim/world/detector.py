@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from perovskite_meas.core.errors import UsageError
 
-from .exposure import KEPT, Exposure
+from .exposure import KEPT
+from .noise import Floats
 
 if TYPE_CHECKING:
     from perovskite_meas.core.clock import Clock
 
-    from .config import WorldConfig
+    from .base import TableConfig
 
 _SLACK = 1e-6
 
 
-def reach(exposure: Exposure, now: float, t0: float, t1: float) -> None:
+class Followed(Protocol):
+    """Light that is followed in the order of time."""
+
+    @property
+    def forgotten(self) -> float:
+        """Clock time (s) until which nothing is remembered."""
+
+    def advance(self, t: float) -> None:
+        """Follow the light up to `t`, in s."""
+
+
+class Emitting(Followed, Protocol):
+    """Light that falls on a counting detector."""
+
+    def emission(self, t0: float, t1: float) -> tuple[Floats, Floats]:
+        """Return (seconds, mean cps) of every lit piece within [t0, t1], shapes (n,)."""
+
+
+def reach(exposure: Followed, now: float, t0: float, t1: float) -> None:
     """Follow the light through the gate [t0, t1].
 
     Raises:
@@ -46,7 +65,7 @@ class Detector:
     """
 
     def __init__(
-        self, exposure: Exposure, config: WorldConfig, rng: np.random.Generator, lock: threading.RLock, clock: Clock
+        self, exposure: Emitting, config: TableConfig, rng: np.random.Generator, lock: threading.RLock, clock: Clock
     ) -> None:
         self._exposure, self._rng, self._lock, self._clock = exposure, rng, lock, clock
         self._dead = config.dead_time * 1e-9

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from .beam import Beam, Cell
-from .emitter import Emitter
+from .emitter import Emission
 from .noise import Floats
 
 KEPT = 3600.0
@@ -51,6 +51,13 @@ class Row(NamedTuple):
     """Which emitters are grey; empty where nothing blinks."""
 
 
+class Glow(Protocol):
+    """What light makes of a sample."""
+
+    def emit(self, cells: list[Cell]) -> Emission:
+        """Return what the light of each cell does."""
+
+
 class Exposure:
     """Follows the light on the sample in the order of time; looking earlier or oftener changes nothing.
 
@@ -63,7 +70,7 @@ class Exposure:
         bleaching_dose: J/cm^2 that leave 1/e of the brightness; None for a sample that does not bleach.
     """
 
-    def __init__(self, beam: Beam, emitter: Emitter, bleaching_dose: float | None) -> None:
+    def __init__(self, beam: Beam, emitter: Glow, bleaching_dose: float | None) -> None:
         self._beam, self._emitter = beam, emitter
         self._bleaching = 0.0 if bleaching_dose is None else 1.0 / bleaching_dose
         self.horizon = beam.start
@@ -75,7 +82,7 @@ class Exposure:
         self._last: Row | None = None
         self._rows: deque[Row] = deque()
         self._lights: list[Light] = []
-        self._setting = math.nan
+        self._before: Cell | None = None
         self._excitations, self._lit, self._neutral = 0.0, 0.0, 0.0
 
     @property
@@ -132,8 +139,8 @@ class Exposure:
 
     def _close(self, row: Row) -> None:
         self._rows.append(row)
-        self._lights = _joined(self._lights, row.cell, self._setting)
-        self._setting = row.cell.setting
+        self._lights = _joined(self._lights, row.cell, self._before)
+        self._before = row.cell
         if row.excitations > _ON_EMITTER:
             seconds = row.cell.t1 - row.cell.t0
             self._excitations = row.excitations
@@ -144,7 +151,7 @@ class Exposure:
         """Return every interval of light up to the horizon."""
         if self._last is None:
             return list(self._lights)
-        return _joined(list(self._lights), self._last.cell, self._setting)
+        return _joined(list(self._lights), self._last.cell, self._before)
 
     def pieces(self, t0: float, t1: float) -> list[tuple[float, float, Row]]:
         """Return (begin, end, row) of every lit piece within [t0, t1], oldest first; call `advance(t1)` first."""
@@ -174,13 +181,14 @@ def _mean_rate(row: Row, low: float, high: float) -> float:
     return mean + row.background
 
 
-def _joined(lights: list[Light], cell: Cell, setting: float) -> list[Light]:
+def _joined(lights: list[Light], cell: Cell, before: Cell | None) -> list[Light]:
     """Append a cell to the lights, or lengthen the last one where only laser noise differs."""
     last = lights[-1] if lights else None
-    here = (cell.x_um, cell.y_um)
-    if last is None or last.t1 != cell.t0 or setting != cell.setting or (last.x_um, last.y_um) != here:
-        lights.append(Light(cell.t0, cell.t1, cell.power, cell.x_um, cell.y_um))
+    same = before is not None and (before.setting, before.arms) == (cell.setting, cell.arms)
+    here, power = (cell.x_um, cell.y_um), cell.power * cell.share
+    if last is None or last.t1 != cell.t0 or not same or (last.x_um, last.y_um) != here:
+        lights.append(Light(cell.t0, cell.t1, power, cell.x_um, cell.y_um))
         return lights
-    energy = last.power * (last.t1 - last.t0) + cell.power * (cell.t1 - cell.t0)
+    energy = last.power * (last.t1 - last.t0) + power * (cell.t1 - cell.t0)
     lights[-1] = last._replace(t1=cell.t1, power=energy / (cell.t1 - last.t0))
     return lights

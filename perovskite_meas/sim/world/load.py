@@ -13,52 +13,71 @@ from ruamel.yaml.error import YAMLError
 from perovskite_meas.core.errors import ProblemsError, UsageError, did_you_mean
 from perovskite_meas.core.tables import tables_folder
 
-from .config import WorldConfig
+from .base import TABLES, TableConfig
+from .scenes import SCHEMAS, packaged
 
 FILE = "world.yaml"
-DEFAULT_TABLE = "virtual_confocal"
+KIND = "table"
+"""The key that says which kind of table a world file is for."""
 
 
-def load_config(path: Path | None, table: str) -> WorldConfig:
+def load_config(path: Path | None, table: str) -> TableConfig:
     """Return the world of `path` laid over that of `table`.
 
     Mappings are merged key by key, so that a file need hold only what differs; an address set to null
     under `instruments` is taken away. The world file of a folder of one's own lies over that of the
-    default table, apart from `instruments`, which it replaces.
+    packaged table of its kind (its key `table`; confocal where it says nothing), apart from `instruments`,
+    which it replaces.
 
     Args:
         path: a complete or partial world file; None takes the table's own.
         table: a packaged table's name, or a folder that holds a world.yaml.
 
     Raises:
-        UsageError: a file that is missing or no YAML mapping, or no such table.
+        UsageError: a file that is missing or no YAML mapping, no such table, or a file for another kind of table.
         ProblemsError: unknown keys, missing or impossible numbers; all at once.
     """
-    packaged = Path(table).name == table and (tables_folder() / table / FILE).is_file()
-    own = None if packaged else Path(table) / FILE
-    source = tables_folder() / (table if own is None else DEFAULT_TABLE) / FILE
-    raw = _read(source)
-    if own is not None and own.is_file():
-        source, raw = own, _replace_table(raw, _read(own))
-    elif own is not None:
-        known = [found.parent.name for found in tables_folder().glob(f"*/{FILE}")]
-        raise UsageError(f"no virtual table {table!r} (a folder with a {FILE}); {did_you_mean(table, known)}")
+    source = tables_folder() / table / FILE
+    if Path(table).name == table and source.is_file():
+        raw = _read(source)
+    else:
+        source = Path(table) / FILE
+        if not source.is_file():
+            known = [found.parent.name for found in tables_folder().glob(f"*/{FILE}")]
+            raise UsageError(f"no virtual table {table!r} (a folder with a {FILE}); {did_you_mean(table, known)}")
+        over = _read(source)
+        raw = _replace_table(_read(tables_folder() / packaged(_kind(over, source)) / FILE), over)
     if path is not None:
-        source, raw = path, _overlay(raw, _read(Path(path)))
+        over = _read(Path(path))
+        if over.get(KIND, _kind(raw, source)) != _kind(raw, source):
+            raise UsageError(
+                f"{path}: a world for a {_kind(over, path)} table, but {table!r} is a {_kind(raw, source)} table; "
+                f"take another world, or the table {packaged(_kind(over, path))!r}"
+            )
+        source, raw = path, _overlay(raw, over)
     return parse_config(raw, str(source))
 
 
-def parse_config(raw: Mapping[str, Any], source: str) -> WorldConfig:
-    """Return the checked world; `source` names it in errors.
+def parse_config(raw: Mapping[str, Any], source: str) -> TableConfig:
+    """Return the checked world of the table that it is for; `source` names it in errors.
 
     Raises:
+        UsageError: for a table of no known kind.
         ProblemsError: every problem of the file at once.
     """
+    schema = SCHEMAS[_kind(raw, source)]
     try:
-        return WorldConfig.model_validate(dict(raw))
+        return schema.model_validate(dict(raw))
     except ValidationError as error:
-        problems = [_problem(item["loc"], item["type"], item["msg"], item["input"]) for item in error.errors()]
+        problems = [_problem(schema, item["loc"], item["type"], item["msg"], item["input"]) for item in error.errors()]
         raise ProblemsError(f"{source}: this world cannot be made", problems) from error
+
+
+def _kind(raw: Mapping[str, Any], source: str | Path) -> str:
+    kind = raw.get(KIND, TABLES[0])
+    if kind not in TABLES:
+        raise UsageError(f"{source}: {KIND}: no such kind of table: {kind!r}; {did_you_mean(str(kind), TABLES)}")
+    return str(kind)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -87,10 +106,10 @@ def _replace_table(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str
     return _overlay({key: value for key, value in base.items() if key != "instruments" or key not in over}, over)
 
 
-def _problem(loc: tuple[int | str, ...], kind: str, message: str, found: object) -> str:
+def _problem(schema: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str, found: object) -> str:
     where = ".".join(str(part) for part in loc) or "the file"
     if kind == "extra_forbidden":
-        return f"{where}: unknown; {did_you_mean(str(loc[-1]), _known(loc[:-1]))}"
+        return f"{where}: unknown; {did_you_mean(str(loc[-1]), _known(schema, loc[:-1]))}"
     if kind == "missing":
         return f"{where}: missing"
     if kind in ("model_type", "dict_type"):
@@ -99,8 +118,7 @@ def _problem(loc: tuple[int | str, ...], kind: str, message: str, found: object)
     return f"{where}: {message.removeprefix('Value error, ')}"
 
 
-def _known(loc: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = WorldConfig
+def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         below = model.model_fields[str(part)].annotation
         if not (isinstance(below, type) and issubclass(below, BaseModel)):

@@ -14,7 +14,7 @@ from .noise import RandomWalk
 from .session import HeadError
 
 if TYPE_CHECKING:
-    from .config import WorldConfig
+    from .base import TableConfig
 
 AVERAGING = 0.1
 """s: `imperfections.meter_noise` is that of a reading averaged over this time."""
@@ -38,7 +38,7 @@ class PowerHead:
         beam: the light.
         config: the world file.
         error: what this session drew for this head.
-        behind_shutter: sees light only with the shutter open.
+        behind_shutter: sees light only with the shutter (and, where there are arms, an arm) open.
         ratio: power on the head over power at the sample plane.
         drift: relative change of that ratio in time.
         rng: of this head alone.
@@ -48,7 +48,7 @@ class PowerHead:
     def __init__(
         self,
         beam: Beam,
-        config: WorldConfig,
+        config: TableConfig,
         error: HeadError,
         *,
         behind_shutter: bool,
@@ -90,5 +90,6 @@ class PowerHead:
             lasting += seconds
             if cell.is_open or not self._behind:
                 middle = (cell.t0 + cell.t1) / 2.0 - self._beam.start
-                energy += cell.power * (1.0 + self._drift.at(middle)) * seconds
+                share = cell.share if self._behind else 1.0
+                energy += cell.power * share * (1.0 + self._drift.at(middle)) * seconds
         return self._ratio * energy / lasting

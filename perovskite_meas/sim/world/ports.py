@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Protocol
 
-from .exposure import Exposure
 from .timeline import History, Turn
+
+
+class Diary(Protocol):
+    """Knows up to when the light has been followed."""
+
+    @property
+    def horizon(self) -> float:
+        """Clock time (s) before which nothing can be changed any more."""
 
 
 class Rotation:
@@ -19,7 +27,7 @@ class Rotation:
         lock: of the world.
     """
 
-    def __init__(self, turns: History[Turn], exposure: Exposure, *, backlash: float, lock: threading.RLock) -> None:
+    def __init__(self, turns: History[Turn], exposure: Diary, *, backlash: float, lock: threading.RLock) -> None:
         self._turns, self._exposure, self._play, self._lock = turns, exposure, backlash / 2.0, lock
 
     def path(self, t0: float, deg0: float, t1: float, deg1: float) -> None:
@@ -41,7 +49,7 @@ class Rotation:
 class Gate:
     """A shutter: that of the beam, or that of the reference light."""
 
-    def __init__(self, shutter: History[bool], exposure: Exposure, lock: threading.RLock) -> None:
+    def __init__(self, shutter: History[bool], exposure: Diary, lock: threading.RLock) -> None:
         self._shutter, self._exposure, self._lock = shutter, exposure, lock
 
     def switch(self, open: bool, t: float) -> None:
@@ -58,7 +66,7 @@ class Gate:
 class Level:
     """A voltage that moves the spot across the sample."""
 
-    def __init__(self, levels: History[float], exposure: Exposure, lock: threading.RLock) -> None:
+    def __init__(self, levels: History[float], exposure: Diary, lock: threading.RLock) -> None:
         self._levels, self._exposure, self._lock = levels, exposure, lock
 
     def set(self, volts: float, t: float) -> None:

@@ -1,4 +1,4 @@
-"""The parts of a world file: sample, laser, optics and detectors, each number with its unit.
+"""The parts of the confocal table's world file: sample, laser, optics and detectors, each number with its unit.
 
 Numbers are kept in the unit in which the file's field is documented here; text carries its own unit.
 """
@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from .base import BaseDetectors, BaseLaser, BaseOptics, Section, TimingDetector
 from .quantity import In, Ladder, OneOf
 
 KINDS = ("cspbi3_single_RT", "laser")
 """Kinds of sample that this world can hold: nanocrystals, or Poissonian light in their place."""
-
-
-class Section(BaseModel):
-    """A part of the world file: frozen, complete, and without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Blinking(Section):
@@ -69,75 +64,26 @@ BRIGHTNESS_RATE = 5e6
 """Hz: `sample.brightness` is the plateau at this repetition rate; it scales with the laser's own."""
 
 
-class Laser(Section):
+class Laser(BaseLaser):
     """The light at the sample."""
 
     mode: Annotated[str, OneOf(("pulsed", "cw"))]
-    wavelength: Annotated[float, In("nm", low=300, high=2000)]
-    repetition_rate: Annotated[float, In("Hz", above=0, high=1e10)]
     pulse_duration: Annotated[float, In("fs", above=0)]
     """Intensity FWHM at the sample."""
     pulse_shape: Annotated[str, OneOf(("gauss", "sech2", "rect"))]
 
 
-class Attenuator(Section):
-    """Half-wave plate and polariser."""
+class Optics(BaseOptics):
+    """From the laser to the spot on the sample, and the reference light."""
 
-    maximum_power: Annotated[float, In("W", above=0, high=10)]
-    """At the sample plane."""
-    angle_of_maximum: Annotated[float, In("deg", low=-360, high=360)]
-    extinction: Annotated[float, In("1", low=0, high=1)]
-    """Lowest over highest power."""
-
-
-class Optics(Section):
-    """From the laser to the spot on the sample."""
-
-    waist: Annotated[float, In("nm", above=0)]
-    """1/e^2 radius of the intensity."""
-    attenuator: Attenuator
-    pickoff_ratio: Annotated[float, In("1", above=0)]
-    """Power on the pick-off head over power at the sample plane."""
-    scanner_gain: Annotated[float, In("um/V", above=0)]
     reference_rate: Annotated[float, In("cps", low=0, high=1e8)]
     """Photons of the reference light that both detectors together would count."""
     reference_width: Annotated[float, In("ps", low=0)]
     """1-sigma of its pulses."""
 
 
-class PhotonDetector(Section):
-    """A counting detector."""
-
-    dead_time: Annotated[float, In("ns", low=0, high=1e6)]
-    dark_rate: Annotated[float, In("cps", low=0)]
-    afterpulsing: Annotated[float, In("1", low=0, high=0.5)]
-
-
-class TimingDetector(PhotonDetector):
-    """A counting detector whose pulses are time-tagged."""
-
-    jitter: Annotated[float, In("ps", low=0, high=1e5)]
-    """1-sigma of the Gaussian part."""
-    jitter_tail: Annotated[float, In("1", low=0, high=1)]
-    """Fraction of the pulses that come later by an exponentially distributed time."""
-    tail_time: Annotated[float, In("ps", low=0, high=1e5)]
-    delay: Annotated[float, In("ns", low=0, high=1e4)]
-    """Of its cable, relative to the sync of the laser."""
-
-
-class Head(Section):
-    """A power head's own error; what a session draws comes on top."""
-
-    calibration: Annotated[float, In("1", above=0)]
-    """Reading over truth."""
-    zero: Annotated[float, In("W")]
-
-
-class Detectors(Section):
+class Detectors(BaseDetectors):
     """Everything that turns light into numbers."""
 
-    apd: PhotonDetector
     spad_a: TimingDetector
     spad_b: TimingDetector
-    pickoff: Head
-    sample_head: Head

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import WorldConfig
+from .base import Head, TableConfig
 from .noise import generator
-from .sections import Head
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Session:
     waist: float
     """nm."""
     pulse_duration: float
-    """fs."""
+    """In the unit of the table's laser section."""
     off_centre_x: float
     """nm: emitter minus beam axis at scanner zero."""
     off_centre_y: float
@@ -36,7 +35,7 @@ class Session:
     heads: dict[str, HeadError]
 
 
-def draw_session(config: WorldConfig, seed: int) -> Session:
+def draw_session(config: TableConfig, seed: int) -> Session:
     """Draw the session of `seed`; each quantity from a source of its own."""
     sizes = config.imperfections
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 Item = TypeVar("Item")
 
 _MOST = 20_000
@@ -48,6 +51,14 @@ class History(Generic[Item]):
         """Return (begin, end, item) of everything that holds within [t0, t1], oldest first."""
         edges = [t0, *self.breaks(t0, t1), t1]
         return [(low, high, self.at(low)) for low, high in pairwise(edges) if high > low]
+
+    def slices(self, times: NDArray[np.float64]) -> list[tuple[slice, Item]]:
+        """Return (which of these sorted times, item) of everything that holds at any of them, oldest first."""
+        if not len(times):
+            return []
+        breaks = self.breaks(float(times[0]), math.nextafter(float(times[-1]), math.inf))
+        cuts = [0, *np.searchsorted(times, breaks, "left").tolist(), len(times)]
+        return [(slice(low, high), self.at(float(times[low]))) for low, high in pairwise(cuts) if high > low]
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .base import TableConfig
 from .config import WorldConfig
 from .emitter import Emitter
 from .photons.tagger import INPUTS
+from .scene import Truth
 from .session import Session
-
-Truth = float | str
 
 
 def all_truths(config: WorldConfig, session: Session, emitter: Emitter) -> dict[str, Truth]:
@@ -22,7 +22,7 @@ def all_truths(config: WorldConfig, session: Session, emitter: Emitter) -> dict[
     Plain names are what is really used, session draws and switched-off imperfections included; names
     with the file's section in front (`optics.waist`) are the nominal entries.
     """
-    nominal = dict(_flat("", config.model_dump(exclude={"instruments", "seed"})))
+    nominal = dict(flat(config))
     plain = {name.split(".")[-1]: value for name, value in nominal.items() if name.startswith("sample.")}
     actual: dict[str, Truth] = {
         "bleaching_dose": config.bleaching_dose or math.inf,
@@ -73,6 +73,11 @@ def light_truths(emitter: Emitter, excitations: float, dark_rate: float) -> dict
         "signal": signal,
         "background_fraction": other / (signal + other) if signal + other > 0.0 else 0.0,
     }
+
+
+def flat(config: TableConfig) -> Iterator[tuple[str, Truth]]:
+    """Return the entries of a world file as (name with the sections in front, number or word)."""
+    return _flat("", config.model_dump(exclude={"instruments", "seed", "table"}))
 
 
 def _flat(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, Truth]]:

@@ -1,0 +1,49 @@
+"""Which kinds of optical table there are: their world files and what stands on them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from perovskite_meas.sim.clock import SimClock
+
+from .base import TABLES, TableConfig
+from .config import WorldConfig
+from .confocal import Confocal
+from .michelson.config import MichelsonConfig
+from .scene import Scene
+
+SCHEMAS: dict[str, type[TableConfig]] = {"confocal": WorldConfig, "michelson": MichelsonConfig}
+"""What a world file with this word under `table` may say."""
+
+
+def packaged(kind: str) -> str:
+    """Return the name of the packaged table of this kind, whose world file is complete."""
+    return f"virtual_{kind}"
+
+
+def make_scene(
+    config: TableConfig,
+    seed: int,
+    clock: SimClock,
+    lock: threading.RLock,
+    rng: Callable[[str], np.random.Generator],
+) -> Scene:
+    """Return what a world file puts on the table.
+
+    Args:
+        config: the world file.
+        seed: of all noise.
+        clock: whose time is meant everywhere.
+        lock: of the world.
+        rng: returns the random generator of a name.
+    """
+    if isinstance(config, MichelsonConfig):
+        from .michelson.scene import Michelson  # compiled loops, which the other table can do without
+
+        return Michelson(config, seed, clock, lock, rng)
+    if isinstance(config, WorldConfig):
+        return Confocal(config, seed, clock, lock, rng)
+    raise TypeError(f"no kind of table goes with {type(config).__name__}; there are {', '.join(TABLES)}")
