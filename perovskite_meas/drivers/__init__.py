@@ -1,10 +1,29 @@
 """QCoDeS drivers of the optics that the host frameworks lack: one instrument, one file."""
 
+from .delay import Delay as Delay
 from .ell14 import ELL14
+from .esp301 import ESP301
+from .kpz101 import KPZ101
+from .pi_motor import PIMotor
+from .pi_piezo import PIPiezo
 from .picoquant_harp import PicoQuantHarp
 from .pm100 import PM100
 from .sc10 import SC10
+from .smc100 import CONEX as CONEX
+from .smc100 import SMC100
 from .sr400 import SR400
 from .swabian_time_tagger import SwabianTimeTagger
 
-__all__ = ["ELL14", "PM100", "SC10", "SR400", "PicoQuantHarp", "SwabianTimeTagger"]
+__all__ = [
+    "ELL14",
+    "ESP301",
+    "KPZ101",
+    "PM100",
+    "SC10",
+    "SMC100",
+    "SR400",
+    "PIMotor",
+    "PIPiezo",
+    "PicoQuantHarp",
+    "SwabianTimeTagger",
+]

@@ -119,13 +119,13 @@ class WireInstrument(AddressedInstrument):
             what = "no reply in time"
         else:
             what = f"the line failed ({error})"
-        return CommunicationError(f"{self._where}: {what} to {command.strip()!r}; {_CHECK}")
+        return CommunicationError(f"{self._where}: {what} to {_shown(command)}; {_CHECK}")
 
     def _garbage(self, command: str, raw: bytes, expected: str) -> ReplyError:
         """Return the error for a reply that makes no sense, and have stale input dropped."""
         self._link.dirty = True
         return ReplyError(
-            f"{self._where}: {command.strip()!r} was answered by {raw!r} instead of {expected}; stale input is "
+            f"{self._where}: {_shown(command)} was answered by {raw!r} instead of {expected}; stale input is "
             "dropped before the next command; check baud rate and cable, and that no other program uses the line"
         )
 
@@ -148,3 +148,8 @@ class WireInstrument(AddressedInstrument):
         if not number.is_integer():
             raise self._garbage(command, raw, "an integer")
         return int(number)
+
+
+def _shown(command: str) -> str:
+    """Return a command for messages; control characters by their number, as manuals name them."""
+    return f"#{ord(command)}" if len(command) == 1 and not command.isprintable() else repr(command.strip())

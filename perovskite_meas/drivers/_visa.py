@@ -5,9 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
 
 import pyvisa
 from pyvisa.constants import BufferOperation, InterfaceType, StatusCode
@@ -15,7 +12,8 @@ from pyvisa.errors import InvalidSession, VisaIOError
 from pyvisa.resources import MessageBasedResource
 from pyvisa.rname import InvalidResourceName, to_canonical_name
 
-from perovskite_meas.core.clock import Clock, WallClock
+from ._session import Line as Line
+from ._session import clock_of, open_session
 
 LINE_ERRORS = (VisaIOError, InvalidSession, OSError)
 """What PyVISA and its back ends raise when an exchange fails."""
@@ -28,22 +26,9 @@ _DEAD = frozenset(
         StatusCode.error_system_error,
     }
 )
+_UNDER_WAY = 0.05
+"""s in which a short reply arrives, at 9600 baud and from slow controllers."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Line:
-    """How the bytes travel: settings of the session.
-
-    Attributes:
-        settings: PyVISA attributes such as `baud_rate`, set once when the session is opened.
-        timeout: seconds to wait for a reply unless an exchange says otherwise.
-        spacing: least time in s between two writes.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    timeout: float = 2.0
-    spacing: float = 0.0
 
 
 class Link:
@@ -58,7 +43,7 @@ class Link:
 
     def __init__(self, resource: MessageBasedResource, line: Line) -> None:
         self.lock = threading.RLock()
-        self.clock = _clock_of(resource)
+        self.clock = clock_of(resource)
         self.line = line
         self.dirty = True
         self.dead = False
@@ -66,16 +51,19 @@ class Link:
         self._resource = resource
         self._timeout = line.timeout
         self._last_write = float("-inf")
+        self._used = False
 
-    def ask(self, message: bytes, timeout: float | None = None) -> bytes:
+    def ask(self, message: bytes, timeout: float | None = None, count: int | None = None) -> bytes:
         """Send `message` as it is and return the raw reply; `timeout` in s, default the line's.
+
+        A binary reply has no end of its own: `count` says how many bytes to read.
 
         Raises:
             VisaIOError: and the others of `LINE_ERRORS`.
         """
         with self.lock:
             self._send(message)
-            reply = self._receive(timeout)
+            reply = self._receive(timeout, count)
             self.dirty = False
             return reply
 
@@ -85,11 +73,11 @@ class Link:
             self._send(message)
             self.dirty = False
 
-    def more(self, timeout: float | None = None) -> bytes:
-        """Return the next raw reply without asking; `timeout` in s; raises `LINE_ERRORS`."""
+    def more(self, timeout: float | None = None, count: int | None = None) -> bytes:
+        """Return the next raw reply, or so many bytes, without asking; `timeout` in s; raises `LINE_ERRORS`."""
         with self.lock:
             self.dirty = True
-            reply = self._receive(timeout)
+            reply = self._receive(timeout, count)
             self.dirty = False
             return reply
 
@@ -112,7 +100,10 @@ class Link:
 
     def _send(self, message: bytes) -> None:
         if self.dirty:
+            if self._used:  # what an interrupted exchange left may still be on its way
+                self.clock.sleep(_UNDER_WAY)
             self._drop_input()
+        self._used = True
         if self.line.spacing:
             wait = self._last_write + self.line.spacing - self.clock.now()
             if wait > 0:
@@ -126,13 +117,13 @@ class Link:
         if self.line.spacing:
             self._last_write = self.clock.now()
 
-    def _receive(self, timeout: float | None) -> bytes:
+    def _receive(self, timeout: float | None, count: int | None) -> bytes:
         wanted = self.line.timeout if timeout is None else timeout
         try:
             if wanted != self._timeout:
                 self._resource.timeout = wanted * 1000
                 self._timeout = wanted
-            return self._resource.read_raw()
+            return self._resource.read_raw() if count is None else self._resource.read_bytes(count)
         except LINE_ERRORS as error:
             self._note(error)
             raise
@@ -196,7 +187,7 @@ def lease(address: str, line: Line, visalib: str | None = None) -> Lease:
                 del _links[key]
                 link = None
             if link is None:
-                link = _links[key] = _open(manager, address, line)
+                link = _links[key] = _connect(manager, address, line)
             elif link.line != line:
                 raise ValueError("another kind of instrument has this address open with other line settings")
             share = Lease(link)
@@ -218,12 +209,9 @@ def canonical(address: str) -> str:
         return address
 
 
-def _open(manager: pyvisa.ResourceManager, address: str, line: Line) -> Link:
-    resource = cast(MessageBasedResource, manager.open_resource(address))
+def _connect(manager: pyvisa.ResourceManager, address: str, line: Line) -> Link:
+    resource = open_session(manager, address, line)
     try:
-        resource.timeout = line.timeout * 1000
-        for name, value in line.settings.items():
-            setattr(resource, name, value)
         return Link(resource, line)
     except BaseException:
         resource.close()
@@ -238,10 +226,3 @@ def _release(link: Link) -> None:
         for key in [key for key, value in _links.items() if value is link]:
             del _links[key]
         link.close()
-
-
-def _clock_of(resource: MessageBasedResource) -> Clock:
-    clock = getattr(resource.visalib, "clock", None)
-    if callable(getattr(clock, "now", None)) and callable(getattr(clock, "sleep", None)):
-        return cast(Clock, clock)
-    return WallClock()

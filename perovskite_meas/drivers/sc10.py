@@ -50,6 +50,7 @@ class SC10(WireInstrument):
     ) -> None:
         super().__init__(name, address, visalib, **kwargs)
         self._idn: dict[str, str | None] = {}
+        self._opened = False
         self.state: Parameter[str, Self] = self.add_parameter(
             "state",
             label="Shutter",
@@ -129,10 +130,20 @@ class SC10(WireInstrument):
         if opening and self._flag("interlock?"):
             self._disable()
             raise self._fault("opening refused, because the interlock is tripped", "clear the interlock first")
-        if self._flag("ens?") != opening:
+        enabled = self._flag("ens?")
+        by_itself = self._opened and not (opening or enabled)
+        self._opened = False
+        if enabled != opening:
             self._command("ens")
         if not self._blade_becomes(state):
             raise self._stuck(state)
+        self._opened = opening
+        if by_itself:
+            raise self._fault(
+                "it had closed by itself before it was told to: its interlock tripped, somebody pressed the button, or "
+                "its power failed; what was measured since it was opened is worth nothing",
+                "see to the interlock and the button, then repeat the measurement",
+            )
 
     def _disable(self) -> None:
         """Withdraw a standing order to open."""

@@ -1,5 +1,7 @@
 """Wire devices for programs that know no VISA: serial devices on pseudo-terminals, any device over TCP.
 
+A device whose VISA address is a TCP socket is reached like the real one, on this computer and another port.
+
 The clock runs at wall speed here, because whoever is at the other end sleeps in wall time.
 """
 
@@ -21,6 +23,8 @@ from .wire.device import WireDevice
 
 _IDLE = 0.02
 """Seconds after which a quiet line looks whether it shall stop."""
+_LOOKING, _SENDING = 0.002, 5.0
+"""Seconds to look for a client's bytes, and to wait until it takes a long reply."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class _Client:
             except TimeoutError:
                 return b""
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._connection.settimeout(0.002)
+            self._connection.settimeout(_LOOKING)
         try:
             data = self._connection.recv(4096)
         except TimeoutError:
@@ -148,8 +152,10 @@ class _Client:
     def write(self, data: bytes) -> None:
         """Send, if anybody listens."""
         if self._connection is not None:
+            self._connection.settimeout(_SENDING)
             try:
                 self._connection.sendall(data)
+                self._connection.settimeout(_LOOKING)
             except OSError:
                 self._hang_up()
 

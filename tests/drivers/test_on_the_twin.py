@@ -180,6 +180,8 @@ def test_an_interlock_that_trips_while_open_closes_for_good(shutter, lab):
     lab.device(SHUTTER).faults.trip_interlock()
     lab.clock.sleep(0.1)
     assert shutter.state() == "closed"
+    with pytest.raises(HardwareFault, match=r"closed by itself .*interlock tripped.*worth nothing; .*repeat"):
+        shutter.state("closed")
     shutter.state("closed")
     lab.device(SHUTTER).faults.reset_interlock()
     lab.clock.sleep(0.1)

@@ -19,7 +19,8 @@ _FULL = StatusCode.success_max_count_read
 class Line:
     """The computer's end of the line to one wire device; the caller holds the World's lock.
 
-    On a serial line the replies are one stream of bytes; on GPIB and USB each reply is a message with an end.
+    On a serial line and on a TCP socket the replies are one stream of bytes; on GPIB and USB each reply is a
+    message with an end.
 
     Args:
         name: the parsed VISA address.
@@ -34,10 +35,12 @@ class Line:
         self.owner: int | None = None
         """The session that holds an exclusive lock."""
         self._clock = clock
-        self._serial = name.interface_type == "ASRL"
+        serial = name.interface_type == "ASRL"
+        self._socket = name.resource_class == "SOCKET"
+        self._stream = serial or self._socket
         self._gone = (
             None
-            if self._serial
+            if serial
             else StatusCode.error_no_listeners
             if name.interface_type == "GPIB"
             else StatusCode.error_connection_lost
@@ -57,7 +60,7 @@ class Line:
         if device.faults.unplugged and self._gone is not None:
             raise VisaIOError(self._gone)
         device.feed(data, self._clock.now())
-        if not self._serial:
+        if not self._stream:
             device.end(self._clock.now())
 
     def read(self, count: int, timeout: float, stop: int | None) -> tuple[bytes, StatusCode]:
@@ -95,8 +98,9 @@ class Line:
         return len(self._received) + sum(map(len, self._messages))
 
     def clear(self) -> None:
-        """Clear the device and drop what was not read."""
-        self.device.clear()
+        """Clear the device and drop what was not read; a socket has no way to clear what is at its other end."""
+        if not self._socket:
+            self.device.clear()
         self.drop()
 
     def drop(self) -> None:
@@ -114,7 +118,7 @@ class Line:
         replies = self.device.poll(now)
         if not replies:
             return
-        if self._serial:
+        if self._stream:
             self._received += b"".join(replies)
         else:
             self._messages.extend(replies)
@@ -129,9 +133,9 @@ class Line:
         end = received.find(stop) + 1 if stop is not None else 0
         if 0 < end <= count:
             status = _TERMCHAR
-        elif len(received) >= count and not (not self._serial and len(received) == count):
+        elif len(received) >= count and not (not self._stream and len(received) == count):
             end, status = count, _FULL
-        elif not self._serial:
+        elif not self._stream:
             end, status = len(received), _END
         else:
             return None

@@ -33,19 +33,20 @@ _AUTO_CYCLES = 1000
 class ShutterFaults(Faults):
     """Faults of a shutter."""
 
-    def __init__(self, on_trip: Callable[[], None]) -> None:
+    def __init__(self, on_trip: Callable[[], None], on_loose: Callable[[], None]) -> None:
         super().__init__()
         self.stuck = False
         self.interlock = False
-        self._on_trip = on_trip
+        self._on_trip, self._on_loose = on_trip, on_loose
 
     def stick(self) -> None:
         """Jam the blade where it is; `closed?` keeps telling the truth."""
         self.stuck = True
 
     def loosen(self) -> None:
-        """Free the blade; it stays where it is until the next command."""
+        """Free the blade; its spring closes it unless the output is on."""
         self.stuck = False
+        self._on_loose()
 
     def trip_interlock(self) -> None:
         """Open the interlock circuit: the controller lets the blade fall shut."""
@@ -71,7 +72,7 @@ class SC10(WireDevice):
 
     def __init__(self, gate: Any, clock: SimClock, *, identity: str) -> None:
         super().__init__(baud=9600, turnaround=0.002)
-        self.faults = ShutterFaults(self._trip)
+        self.faults = ShutterFaults(self._trip, self._loose)
         self._clock = clock
         self._gate = gate
         self._identity = identity
@@ -146,6 +147,11 @@ class SC10(WireDevice):
     def _trip(self) -> None:
         self._enabled, self._until = False, float("inf")
         self._switch(False, self._clock.now())
+
+    def _loose(self) -> None:
+        now = self._clock.now()
+        if not self.enabled(now):
+            self._switch(False, now)
 
     def _expose(self, cycles: int, now: float) -> None:
         opened, shut = self._settings["open"] / 1000, self._settings["shut"] / 1000

@@ -107,4 +107,7 @@ def _facts(line: Line) -> dict[int, Any]:
         facts[ResourceAttribute.manufacturer_id] = int(getattr(name, "manufacturer_id", "0"), 0)
         facts[ResourceAttribute.model_code] = int(getattr(name, "model_code", "0"), 0)
         facts[ResourceAttribute.usb_serial_number] = getattr(name, "serial_number", "")
+    if name.resource_class == "SOCKET":
+        facts[ResourceAttribute.tcpip_address] = getattr(name, "host_address", "")
+        facts[ResourceAttribute.tcpip_port] = int(getattr(name, "port", 0))
     return {int(attribute): value for attribute, value in facts.items()}
