@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -43,3 +43,27 @@ def attempt(action: Callable[[], object]) -> Outcome:
         else:
             return Outcome(None, interrupt)
     return Outcome(RuntimeError("interrupted by Ctrl-C at each of three tries"), interrupt)
+
+
+def finish(actions: Mapping[str, Callable[[], object]], first: BaseException | None = None) -> None:
+    """Attempt every action at the end of a `with` block, each whatever became of the others.
+
+    Args:
+        actions: what to say of a failure -> the action.
+        first: the error that ends the block; it carries the failures as notes. Where there is none (a generator that
+            is closed has none), the first failure is raised with the others as its notes, else a Ctrl-C that came.
+    """
+    outcomes = {text: attempt(action) for text, action in actions.items()}
+    failures = {text: outcome for text, outcome in outcomes.items() if outcome.failure is not None}
+    if first is not None and not isinstance(first, GeneratorExit):
+        for text, outcome in failures.items():
+            first.add_note(f"and then {text}: {outcome.text()}")
+        return
+    error = next((outcome.failure for outcome in failures.values() if outcome.failure is not None), None)
+    if error is not None:
+        for text, outcome in list(failures.items())[1:]:
+            error.add_note(f"and then {text}: {outcome.text()}")
+        raise error
+    interrupt = next((found.interrupt for found in outcomes.values() if found.interrupt is not None), None)
+    if interrupt is not None:
+        raise interrupt

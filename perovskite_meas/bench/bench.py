@@ -69,6 +69,9 @@ class Bench:
         self.guard.power_is(None)
         for adapter in self.roles.values():
             adapter.begin()
+        for name, adapter in self.roles.items():
+            if name not in arguments:
+                adapter.stand_by()
         return arguments
 
     def rehearse(self, procedure: Procedure) -> Rehearsal:
@@ -93,14 +96,21 @@ class Bench:
         return conditions_of(self.spec, self.roles)
 
     def make_safe(self) -> list[str]:
-        """Bring the table into its safe state, every step whatever happens; return what went wrong."""
+        """Bring the table into its safe state, every step whatever happens; return what went wrong.
+
+        Steps that failed are tried once more after all others: a reply may only have been late.
+        """
+        steps = {
+            f"safe state, step {number} ({step})": getattr(self.roles[step.role], step.verb)
+            for number, step in enumerate(self.spec.safe_state, 1)
+            if step.role not in self.absent
+        }
+        outcomes = {text: attempt(action) for text, action in steps.items()}
         problems = []
-        for number, step in enumerate(self.spec.safe_state, 1):
-            if step.role in self.absent:
-                continue
-            outcome = attempt(getattr(self.roles[step.role], step.verb))
+        for text, outcome in outcomes.items():
             if outcome.text():
-                problems.append(f"safe state, step {number} ({step}): {outcome.text()}")
+                done = outcome.failure is not None and bool(attempt(steps[text]))
+                problems.append(f"{text}: {outcome.text()}" + ("; done at the second try" if done else ""))
         return problems
 
     def check(self, procedure: Procedure | type[Procedure]) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.delay_scale import DelayScale
 from ..core.errors import CalibrationError
 from ..core.units import show
 
@@ -167,6 +168,40 @@ class TimingCalibration(Calibration):
             "date": self.date.isoformat(),
         }
         return found | ({} if self.wavelength is None else {"wavelength": quantity((self.wavelength, 0.0), "nm")})
+
+
+@dataclass(frozen=True)
+class DelayCalibration(Calibration):
+    """Where a delay line has its zero, and what its travel is worth."""
+
+    zero: Measured
+    """Position of the coarse axis at equal paths, the fine axis in the middle of its range; in mm."""
+    scale: DelayScale
+    """What one mm of the mirror is worth."""
+    fine_scale: Measured
+    """um of mirror travel per unit of the fine axis; negative where it goes the other way."""
+    fine_unit: str
+    """Unit of the fine axis: 'um' or 'V'."""
+
+    def position(self, delay: float) -> float:
+        """Return the position of the coarse axis, in mm, for a delay in ps with the fine axis in the middle."""
+        return self.zero[0] + self.scale.travel(delay)
+
+    def delay(self, coarse: float, fine: float = 0.0) -> float:
+        """Return the delay in ps for a position of the coarse axis in mm and fine mirror travel in um."""
+        return self.scale.delay(coarse - self.zero[0]) + self.scale.delay(fine) * 1e-3
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it adds to the conditions of a run."""
+        return {
+            "passes": self.scale.passes,
+            "air_index": self.scale.air_index,
+            "sense": self.scale.sense,
+            "ps_per_mm": quantity((self.scale.per_length, 0.0), "ps/mm"),
+            "zero": quantity(self.zero, "mm"),
+            "fine_scale": quantity(self.fine_scale, f"um/{self.fine_unit}"),
+            "date": self.date.isoformat(),
+        }
 
 
 def quantity(measured: Measured, unit: str) -> dict[str, Any]:

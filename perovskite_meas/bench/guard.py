@@ -48,6 +48,7 @@ class Guard:
         self._beam = beam
         self._collect = collect
         self._shutters: list[Blockable] = []
+        self._arms: list[Blockable] = []
         self._open: set[str] = set()
         self._power: float | None = None
         self.worst: WorstCase | None = None
@@ -74,9 +75,14 @@ class Guard:
         """True while an exposure lasts."""
         return bool(self._open)
 
-    def add_shutter(self, shutter: Blockable) -> None:
-        """Make this shutter one that blocks when a limit is reached."""
-        self._shutters.append(shutter)
+    def add_shutter(self, shutter: Blockable, *, arm: bool = False) -> None:
+        """Make this shutter one that blocks when a limit is reached.
+
+        Args:
+            shutter: it.
+            arm: True where another shutter stands between it and the sample: opening it alone puts no light there.
+        """
+        (self._arms if arm else self._shutters).append(shutter)
 
     def power_is(self, watt: float | None) -> None:
         """Take note of the power at the sample; None where it is not known, and the worst is assumed."""
@@ -125,7 +131,7 @@ class Guard:
             self._refuse(limit, dose, " on the emitter")
 
     def require_dark(self, what: str) -> None:
-        """Refuse to move `what` unless every shutter itself reports that it blocks.
+        """Refuse to move `what` unless every shutter (but those of arms) itself reports that it blocks.
 
         Raises:
             UsageError: one does not.
@@ -135,12 +141,14 @@ class Guard:
                 raise UsageError(f"{what} moves only in the dark, but {shutter.label} is open; block it first")
 
     def open_light(self, shutter: Blockable) -> None:
-        """Allow this shutter to open, and book the light from now on.
+        """Allow this shutter to open, and book the light from now on; an arm's alone gives none.
 
         Raises:
             UsageError: the power at the sample is not known, nor the most that it can be.
             LimitError: a limit would be broken.
         """
+        if shutter in self._arms:
+            return
         watt = self.light
         if watt is None:
             raise UsageError(
@@ -161,6 +169,8 @@ class Guard:
 
     def closed(self, shutter: Blockable) -> None:
         """Take note that this shutter blocks."""
+        if shutter in self._arms:
+            return
         self._open.discard(shutter.label)
         if not self._open:
             self.ledger.dark()
@@ -178,7 +188,7 @@ class Guard:
             self._collect(limit.name, value, text)
             return
         error = LimitError(text)
-        for shutter in self._shutters:
+        for shutter in (*self._shutters, *self._arms):
             outcome = attempt(shutter.block)
             if outcome.text():
                 error.add_note(f"while blocking {shutter.label}: {outcome.text()}")

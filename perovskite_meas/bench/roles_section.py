@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.errors import UsageError, did_you_mean
-from .calibrations import AttenuatorCalibration, Calibration, PowerAtSample
+from .calibrations import AttenuatorCalibration, Calibration, DelayCalibration, PowerAtSample
 from .document import Node
 from .roles import Option, RoleSpec, adapter_class, kind_of
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\[\d+\])?(\.[A-Za-z_]\w*(\[\d+\])?)*")
-_CALIBRATED_BY = {"attenuator": AttenuatorCalibration, "meter": PowerAtSample}
+_CALIBRATED_BY = {"attenuator": AttenuatorCalibration, "delay": DelayCalibration, "meter": PowerAtSample}
 """Kind of calibration by kind of role."""
 
 
@@ -77,7 +77,7 @@ class _RoleReader:
         if option.kind == "quantity":
             return node.quantity(option.unit, least=option.least)
         if option.kind == "point":
-            return node.pair(option.unit)
+            return self._point(option.unit, node)
         if option.kind == "calibration":
             return self._calibration(kind, node)
         if option.kind == "flag":
@@ -85,6 +85,15 @@ class _RoleReader:
         if not isinstance(node.value, (str, int, float)):
             node.problem(f"must be a word or a number; got {node.value!r}")
         return node.value
+
+    def _point(self, unit: str, node: Node) -> tuple[Any, ...] | None:
+        units = unit.split(" or ")
+        if len(units) == 1:
+            return node.pair(unit)
+        written = str(node.value)
+        chosen = next((one for one in units if re.search(rf"\d\s*[a-zµμ]?{one[-1]}\b", written)), units[0])
+        found = node.pair(chosen)
+        return None if found is None else (*found, chosen)
 
     def _flag(self, node: Node) -> bool:
         if not isinstance(node.value, bool):

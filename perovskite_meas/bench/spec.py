@@ -23,9 +23,11 @@ EXPECTATIONS = {
     "bright_dark_splitting": "meV",
     "brightness": "cps",
     "cross_section": "GM",
+    "energy": "eV",
     "g2_zero": "1",
     "lifetime": "ns",
     "linewidth": "meV",
+    "pi_power": "W",
     "t2": "ps",
     "threshold": "J/cm^2",
 }

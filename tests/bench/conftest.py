@@ -192,3 +192,42 @@ def bench(make: Callable[..., Bench]) -> Bench:
 @pytest.fixture
 def points() -> type[Points]:
     return Points
+
+
+DELAY_ROLE = """  delay: {coarse: esp.position, fine: piezo.position, ramp: piezo.ramp, ramping: piezo.ramping,
+          recorded: piezo.recorded, servo: piezo.servo, overflow: piezo.overflow, calibration: delay,
+          coarse_range: [0 mm, 25 mm], fine_range: [1 um, 14 um]}
+"""
+DELAY_CALIBRATION = "  delay: {date: 2026-11-02, zero: 12.5 mm +- 5 um, fine_scale: 1 um/um +- 0.5 %}\n"
+DELAY_VALUES = {
+    "esp.position": 20.0, "piezo.position": 3.0, "piezo.ramp": None, "piezo.ramping": False,
+    "piezo.recorded": None, "piezo.servo": True, "piezo.overflow": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def make_line(make: Callable[..., Any], lab: Any) -> Callable[..., Any]:
+    """Make a bench with a delay line over fake parameters, with text of its role or calibration replaced."""
+    kind = type(lab["sc10.state"])
+    lab.parameters.update({name: kind(name, object(), lab, value) for name, value in DELAY_VALUES.items()})
+
+    def made(role: Mapping[str, str] | None = None, calibration: str = DELAY_CALIBRATION) -> Bench:
+        text = DELAY_ROLE
+        for old, new in (role or {}).items():
+            assert old in text
+            text = text.replace(old, new)
+        return make({
+            "  scanner:": text + "  scanner:",
+            "  spot:": calibration + "  spot:",
+            "attenuator.minimum]": "attenuator.minimum, delay.rest]",
+        })  # fmt: skip
+
+    return made
+
+
+@pytest.fixture
+def line(make_line: Callable[..., Any], lab: Any) -> Any:
+    found = make_line().roles["delay"]
+    found.begin()
+    lab.log.clear()
+    return found

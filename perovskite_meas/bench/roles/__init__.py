@@ -7,6 +7,7 @@ from ...core.errors import UsageError, did_you_mean
 from .attenuator import AttenuatorAdapter
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 from .counter import CounterAdapter
+from .delay import DelayAdapter
 from .meter import PowerMeterAdapter
 from .reference import ReferenceAdapter
 from .scanner import ScannerAdapter
@@ -17,6 +18,7 @@ from .waveplate import WaveplateAdapter
 __all__ = [
     "AttenuatorAdapter",
     "CounterAdapter",
+    "DelayAdapter",
     "Option",
     "PlannedHandle",
     "PowerMeterAdapter",

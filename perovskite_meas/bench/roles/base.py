@@ -24,7 +24,7 @@ class Option:
         kind: 'target' (dotted name of a parameter), 'quantity', 'point' (list of two quantities), 'setting'
             (a word or number handed to the instrument as it stands), 'flag' (yes or no) or 'calibration' (its name).
         doc: one line.
-        unit: unit of quantities and points.
+        unit: unit of quantities and points; of a point also 'um or V', which is then kept as a third item.
         required: True where the role cannot do without.
         default: value where the file does not say; quantities in `unit`.
         least: least allowed quantity.
@@ -152,6 +152,9 @@ class RoleAdapter:
 
     def begin(self) -> None:
         """Get ready for a run; called when a procedure is bound."""
+
+    def stand_by(self) -> None:
+        """Get out of the way of a run whose procedure does not ask for this role; called after every `begin`."""
 
     def facts(self) -> dict[str, Any]:
         """Return what this role adds to the conditions of a run; quantities as value, sigma and unit."""

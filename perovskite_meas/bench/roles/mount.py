@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...core.errors import HardwareFault
 from ..attempt import attempt
 from ..guard import Guard
 from ..handle import Handle
+from .homing import homing_of
 
 
 class Mount:
@@ -49,9 +48,8 @@ class Mount:
     def _home(self) -> None:
         if self._homed:
             return
-        owner = self._handle.owner
-        homed, home = getattr(owner, "homed", None), getattr(owner, "home", None)
-        if homed is not None and home is not None and not _value(homed):
+        home = homing_of(self._handle.owner)
+        if home is not None:
             self._guard.power_is(None)
             home()
         self._homed = True
@@ -75,8 +73,3 @@ class Mount:
 def _turn(start: float, end: float) -> float:
     """Return the turn from start to end, in deg, by the short way."""
     return (end - start + 180.0) % 360.0 - 180.0
-
-
-def _value(homed: Any) -> bool:
-    """Read a flag that is a QCoDeS parameter, a method or a plain attribute."""
-    return bool(homed() if callable(homed) else homed)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ...core.errors import HardwareFault
 from ..attempt import attempt
+from ..calibrations import quantity
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 
@@ -20,6 +21,7 @@ class ReferenceAdapter(RoleAdapter):
         "open": Option("setting", "its value for open", default="open"),
         "closed": Option("setting", "its value for closed", default="closed"),
         "settle": Option("quantity", "wait after each change", unit="s", default=0.005, least=0),
+        "wavelength": Option("quantity", "of the light, in vacuum", unit="nm", least=1),
     }
     verbs: ClassVar = ("block",)
 
@@ -49,6 +51,11 @@ class ReferenceAdapter(RoleAdapter):
             raise HardwareFault(
                 f"{self.label} was told {closed!r} but reports {answer!r}: reference light may be on the detectors"
             )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the wavelength, where it is stated."""
+        wavelength = self.option("wavelength")
+        return {} if wavelength is None else {"wavelength": quantity((wavelength, 0.0), "nm")}
 
     @contextmanager
     def shining(self) -> Iterator[None]:

@@ -6,13 +6,17 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from ...core.errors import HardwareFault
-from ..attempt import attempt
+from ..attempt import finish
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 
 
 class ShutterAdapter(RoleAdapter):
-    """Blocks by setting a parameter and reading it back; opens for a `with` block only."""
+    """Blocks by setting a parameter and reading it back; opens for a `with` block only.
+
+    The shutter of one arm of an interferometer stands before the one that keeps the sample dark: opened alone it
+    puts no light there and nothing is booked, and what must not move in the light may move.
+    """
 
     options: ClassVar = {
         "use": Option("target", "parameter that opens and closes", required=True),
@@ -20,6 +24,7 @@ class ShutterAdapter(RoleAdapter):
         "closed": Option("setting", "its value for closed", default="closed"),
         "settle": Option("quantity", "wait after each change", unit="s", default=0.005, least=0),
         "confirm": Option("flag", "whether it can be read back", default=True),
+        "arm": Option("flag", "whether it is that of one arm, with another shutter behind it", default=False),
     }
     verbs: ClassVar = ("block",)
 
@@ -27,7 +32,7 @@ class ShutterAdapter(RoleAdapter):
         super().__init__(role, table)
         self._handle = self.handles["use"]
         self._last: Any = None
-        self.guard.add_shutter(self)
+        self.guard.add_shutter(self, arm=self.option("arm"))
 
     def planned(self, option: str, dotted: str, table: Table) -> Handle:
         """Return a closed shutter that takes 85 ms to confirm a change, as one on a serial line does."""
@@ -36,6 +41,11 @@ class ShutterAdapter(RoleAdapter):
     def begin(self) -> None:
         """Start every run in the dark: also with the shutters that its procedure does not ask for."""
         self.block()
+
+    def stand_by(self) -> None:
+        """Open the shutter of an arm of which the procedure knows nothing: closed, it would keep all light away."""
+        if self.option("arm"):
+            self.unblock()
 
     def block(self) -> None:
         """Block the light and confirm it.
@@ -91,14 +101,7 @@ class _Exposure:
 
     def _end(self, first: BaseException | None) -> None:
         """Block; a failure to do so is raised unless an earlier error is on its way, which then carries it."""
-        outcome = attempt(self._shutter.block)
-        if first is not None and not isinstance(first, GeneratorExit):
-            if outcome.failure is not None:
-                first.add_note(f"and then the light could not be blocked: {outcome.text()}")
-        elif outcome.failure is not None:
-            raise outcome.failure
-        elif outcome.interrupt is not None:
-            raise outcome.interrupt
+        finish({"the light could not be blocked": self._shutter.block}, first)
 
 
 def _same(answer: Any, word: Any) -> bool:

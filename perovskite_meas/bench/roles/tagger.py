@@ -13,6 +13,7 @@ from ..pulse_axis import PulseAxis
 from .base import Option, RoleAdapter, RoleSpec, Table
 
 MARKS = range(1, 15)
+USES = ("signal", "monitor", "trigger")
 
 
 class TaggerAdapter(RoleAdapter):
@@ -25,6 +26,9 @@ class TaggerAdapter(RoleAdapter):
         "sync": Option("target", "laser pulses per second on the sync input, in Hz"),
         "dead_time": Option("quantity", "dead time of each detector", unit="ns", least=0),
         "jitter": Option("quantity", "1-sigma timing jitter of one detector", unit="ps", least=0),
+        "signal": Option("quantity", "channel of the emission, counted from 0", default=0, least=0),
+        "monitor": Option("quantity", "channel of a detector that sees the laser alone", least=0),
+        "trigger": Option("quantity", "channel of the pulse at the start of every ramp of a delay line", least=0),
     }
 
     def __init__(self, role: RoleSpec, table: Table) -> None:
@@ -32,11 +36,16 @@ class TaggerAdapter(RoleAdapter):
         self._seconds: float | None = None
         self._sync: float | None = None
         self._axis = PulseAxis()
+        self._channels = self._checked_channels()
 
     def begin(self) -> None:
         """Ask for the sync and set the length of a recording anew: a hand may have changed either."""
         self._seconds = self._sync = None
         self._axis = PulseAxis()
+
+    def inputs(self) -> dict[str, int]:
+        """Return channel by use, as the bench states it: 'signal', and where there are such, 'monitor', 'trigger'."""
+        return dict(self._channels)
 
     def sync_rate(self) -> float:
         """Return the laser pulses per second on the sync input, in Hz; 0 where there are none."""
@@ -70,10 +79,21 @@ class TaggerAdapter(RoleAdapter):
         return tags
 
     def facts(self) -> dict[str, Any]:
-        """Return dead time and jitter, where they are stated."""
+        """Return dead time and jitter where they are stated, and the inputs where there is more than the emission."""
         units = {"dead_time": "ns", "jitter": "ps"}
         stated = {name: self.option(name) for name in units}
-        return {name: quantity((value, 0.0), units[name]) for name, value in stated.items() if value is not None}
+        facts: dict[str, Any] = {
+            name: quantity((value, 0.0), units[name]) for name, value in stated.items() if value is not None
+        }
+        return facts | ({"inputs": self.inputs()} if len(self._channels) > 1 else {})
+
+    def _checked_channels(self) -> dict[str, int]:
+        stated = {use: self.option(use) for use in USES if self.option(use) is not None}
+        numbers = list(stated.values())
+        if any(number != int(number) for number in numbers) or len(set(numbers)) < len(numbers):
+            shown = ", ".join(f"{use}: {number:g}" for use, number in stated.items())
+            raise UsageError(f"{self.label}: {shown}: give each use a channel of its own, a whole number from 0 up")
+        return {use: int(number) for use, number in stated.items()}
 
     def _read_sync(self) -> float:
         return float(self.handles["sync"].get()) if "sync" in self.handles else 0.0
