@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .files import write_photon_hdf5 as write_photon_hdf5
     from .files import write_ptu as write_ptu
     from .fold import fold_to_pulses as fold_to_pulses
+    from .fringes import fit_fringes as fit_fringes
+    from .fringes import pulse_overlap as pulse_overlap
     from .histograms import decay_histogram as decay_histogram
     from .histograms import intensity_trace as intensity_trace
     from .linear import correlate as correlate
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .pulsed import PulseCorrelator as PulseCorrelator
     from .pulsed import lag_correlate as lag_correlate
     from .pulsed import pulse_correlate as pulse_correlate
+    from .ramps import fold_ramps as fold_ramps
     from .segment_lifetimes import flid as flid
     from .states import group_states as group_states
     from .streams import mask_afterpulses as mask_afterpulses
@@ -56,7 +59,9 @@ _HOME = {
     "correlate": "perovskite_meas.photons.linear",
     "cross_correlate": "perovskite_meas.photons.linear",
     "decay_histogram": "perovskite_meas.photons.histograms",
+    "fit_fringes": "perovskite_meas.photons.fringes",
     "flid": "perovskite_meas.photons.segment_lifetimes",
+    "fold_ramps": "perovskite_meas.photons.ramps",
     "group_states": "perovskite_meas.photons.states",
     "intensity_trace": "perovskite_meas.photons.histograms",
     "lag_correlate": "perovskite_meas.photons.pulsed",
@@ -67,6 +72,7 @@ _HOME = {
     "merge": "perovskite_meas.photons.streams",
     "open_tags": "perovskite_meas.photons.files",
     "pulse_correlate": "perovskite_meas.photons.pulsed",
+    "pulse_overlap": "perovskite_meas.photons.fringes",
     "read_tags": "perovskite_meas.photons.files",
     "with_delays": "perovskite_meas.photons.streams",
     "write_photon_hdf5": "perovskite_meas.photons.files",
