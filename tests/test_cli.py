@@ -188,7 +188,7 @@ def test_wrong_words_on_the_command_line_end_with_two() -> None:
     assert caught.value.code == 2
 
 
-SCRIPTS = ("hbt", "hbt_cw", "power_calibration", "two_photon_saturation")
+SCRIPTS = ("hbt", "hbt_cw", "michelson_t2", "power_calibration", "two_photon_saturation")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

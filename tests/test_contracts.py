@@ -103,7 +103,8 @@ def test_every_kind_of_role_explains_itself_and_its_options(kind: str) -> None:
         assert isinstance(option, Option)
         assert name.isidentifier()
         assert option.doc
-        check_unit(option.unit)
+        for unit in option.unit.split(" or "):
+            check_unit(unit)
     for verb in adapter.verbs:
         assert inspect.getdoc(getattr(adapter, verb))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perovskite_meas.analyses.saturation import figure
-from perovskite_meas.bench import calibration_file, limits, read_bench, spec
+from perovskite_meas.bench import calibration_kinds, limits, read_bench, spec
 from perovskite_meas.bench.reading import _KEYS
 from perovskite_meas.bench.roles import Option, adapter_class
 from perovskite_meas.core.plugins import find
@@ -23,9 +23,10 @@ from perovskite_meas.runner.plan import plan
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TEXTS = sorted([*DOCS.rglob("*.md"), DOCS.parent / "CHANGELOG.md"])
-SHIPPED_ROLES = ("attenuator", "counter", "meter", "reference", "scanner", "shutter", "tagger", "waveplate")
+SHIPPED_ROLES = ("attenuator", "counter", "delay", "meter", "reference", "scanner", "shutter", "tagger", "waveplate")
 PROCEDURES = {
     "HBT": "hbt",
+    "MichelsonScan": "michelson_scan",
     "TwoPhotonSaturation": "two_photon_saturation",
     "PowerCalibration": "power_calibration",
 }
@@ -118,21 +119,21 @@ def test_the_peak_factors_of_the_pulse_shapes_are_those_of_the_code() -> None:
         assert f"{factor:.4g} ({shape})" in text.replace("and ", "")
 
 
-@pytest.mark.parametrize("kind", tuple(calibration_file._KEYS))
+@pytest.mark.parametrize("kind", tuple(calibration_kinds.KEYS))
 def test_every_key_of_every_calibration_is_documented(kind: str) -> None:
     documented = {row["Key"]: row for row in rows(section(text_of("benches.md"), f"`{kind}` calibration"))}
-    required, optional = calibration_file._KEYS[kind]
+    required, optional = calibration_kinds.KEYS[kind]
     own = [key for key in required if key != "date"]
     assert set(documented) == {*own, *optional}
     for name, row in documented.items():
         assert (row["Default"] == "required") == (name in required), name
-        if name in calibration_file._UNITS:
-            assert row["Unit"] == calibration_file._UNITS[name]
+        if name in calibration_kinds.UNITS:
+            assert row["Unit"] == calibration_kinds.UNITS[name]
 
 
 def test_the_common_keys_of_calibrations_are_documented() -> None:
     documented = {row["Key"] for row in rows(section(text_of("benches.md"), "Calibrations"))}
-    assert documented == set(calibration_file._COMMON)
+    assert documented == set(calibration_kinds.COMMON)
 
 
 def test_every_expectation_is_documented_with_its_unit() -> None:
@@ -152,7 +153,7 @@ def test_the_whole_bench_of_the_reference_is_valid_and_uses_every_key(tmp_path: 
         (tmp_path / name).write_text("", encoding="utf-8")
     found = read_bench(path)
     assert found.warnings == ()
-    assert set(found.calibrations) == set(calibration_file._KEYS)
+    assert set(found.calibrations) == set(calibration_kinds.KEYS)
     assert {limit.name for limit in found.limits} == set(limits.UNITS)
     assert {role.kind for role in found.roles.values()} == set(SHIPPED_ROLES)
     assert all(re.search(rf"^{key}:", block, re.MULTILINE) for key in _KEYS)

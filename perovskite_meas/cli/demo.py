@@ -59,6 +59,15 @@ ENTRIES = (
         world="hbt_cw",
         settings={"duration": "100 s"},
     ),
+    Entry(
+        "MichelsonScan",
+        (
+            ("coherence.t2", "t2"),
+            ("coherence.visibility_zero", "visibility_zero"),
+            ("coherence.linewidth", "linewidth"),
+            ("coherence.pulse_duration", "pulse_duration"),
+        ),
+    ),
 )
 
 

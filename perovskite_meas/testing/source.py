@@ -21,8 +21,8 @@ def fail(problems: Iterable[str], what: str) -> None:
 
 
 def attribute_docs(cls: type) -> set[str]:
-    """Return the attributes of a class that a string literal right below their assignment explains."""
-    return {name for name, _ in _documented(tree(cls))}
+    """Return the attributes of a class and its bases that a string literal right below their assignment explains."""
+    return {name for base in cls.__mro__ for name, _ in _documented(tree(base))}
 
 
 def tree(cls: type) -> ast.Module:
