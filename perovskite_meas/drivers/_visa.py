@@ -28,6 +28,8 @@ _DEAD = frozenset(
 )
 _UNDER_WAY = 0.05
 """s in which a short reply arrives, at 9600 baud and from slow controllers."""
+_LATEST = 10.0
+"""s after which a reply that was given up comes no more."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +54,8 @@ class Link:
         self._timeout = line.timeout
         self._last_write = float("-inf")
         self._used = False
+        self._missed: float | None = None
+        """When a reply on a serial line was given up that may come yet, and would be taken for that to the next one."""
 
     def ask(self, message: bytes, timeout: float | None = None, count: int | None = None) -> bytes:
         """Send `message` as it is and return the raw reply; `timeout` in s, default the line's.
@@ -103,6 +107,10 @@ class Link:
             if self._used:  # what an interrupted exchange left may still be on its way
                 self.clock.sleep(_UNDER_WAY)
             self._drop_input()
+        elif self._missed is not None:
+            self._drop_input()
+        if self._missed is not None and self.clock.now() > self._missed + _LATEST:
+            self._missed = None
         self._used = True
         if self.line.spacing:
             wait = self._last_write + self.line.spacing - self.clock.now()
@@ -147,6 +155,8 @@ class Link:
     def _note(self, error: Exception) -> None:
         if not isinstance(error, VisaIOError) or error.error_code in _DEAD:
             self.dead = True
+        elif error.error_code == StatusCode.error_timeout and self._resource.interface_type == InterfaceType.asrl:
+            self._missed = self.clock.now()
 
 
 class Lease:

@@ -111,8 +111,8 @@ class SMC100(SMCInstrument):
         self.enabled: Parameter[bool, Self] = self.add_parameter(
             "enabled",
             label="Enabled",
-            get_cmd=lambda: self._status().kind in ("ready", "moving"),
-            set_cmd=lambda on: self._command(f"MM{int(on)}"),
+            get_cmd=self._get_enabled,
+            set_cmd=lambda on: None if on == self._get_enabled() else self._command(f"MM{int(on)}"),
             vals=vals.Bool(),
         )
         """Whether the motor of the referenced controller is powered; keeps the reference."""
@@ -171,6 +171,9 @@ class SMC100(SMCInstrument):
         letter = self._ask_word("TE")
         if letter != "@":
             self.log.warning("%s remembered from before: %s", self._where, letter_text(letter))
+
+    def _get_enabled(self) -> bool:
+        return self._status().kind in ("ready", "moving")
 
     def _hears(self) -> bool:
         try:

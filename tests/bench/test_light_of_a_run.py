@@ -105,6 +105,23 @@ def test_the_safe_state_takes_every_step_whatever_fails(bench, lab):
     ]
 
 
+def test_a_step_of_the_safe_state_that_failed_is_tried_once_more_behind_the_others(bench, lab):
+    state, angles = lab["sc10.state"], []
+
+    def late():
+        angles.append(lab["ell14.angle"].value)
+        if len(angles) == 1:
+            raise OSError("no reply in time")
+        return state.value
+
+    state.answer = late
+    assert bench.make_safe() == [
+        "safe state, step 1 (shutter.block): OSError: no reply in time; done at the second try"
+    ]
+    assert state.value == "closed"
+    assert angles[-1] == pytest.approx(57.5), "the others do not wait for it"
+
+
 def test_ctrl_c_during_the_safe_state_skips_no_step(bench, lab):
     state = lab["sc10.state"]
     interrupts = iter([KeyboardInterrupt])

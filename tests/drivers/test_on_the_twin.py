@@ -143,6 +143,41 @@ def test_a_pressed_button_does_not_confuse_the_mount(mount, lab):
     assert 0 <= mount.angle() < 360
 
 
+@pytest.mark.parametrize("idle", [0.0, 5.0, 60.0])
+def test_a_reply_that_comes_when_it_was_given_up_is_not_taken_for_that_to_a_later_question(mount, lab, idle):
+    mount.home()
+    mount.angle(10)
+    lab.device(MOUNT).faults.delay(3.0)
+    with pytest.raises(CommunicationError):
+        mount.angle()
+    mount.angle(20)
+    lab.clock.sleep(idle)
+    assert mount.angle() == pytest.approx(20, abs=0.1)
+    mount.angle(30)
+    lab.clock.sleep(5)
+    for wanted in (40, 50):
+        mount.angle(wanted)
+        assert mount.angle() == pytest.approx(wanted, abs=0.1)
+
+
+def test_ctrl_c_while_a_reply_is_on_its_way_leaves_nothing_behind(shutter, lab, monkeypatch):
+    shutter.state("open")
+    device = lab.device(SHUTTER)
+    command, heard = device._command, []
+
+    def interrupted(text, now):
+        command(text, now)
+        heard.append(text)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(device, "_command", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shutter.state("closed")
+    shutter.state("closed")
+    assert (shutter.mode(), shutter.enabled(), shutter.state()) == ("manual", False, "closed")
+
+
 def test_the_shutter_opens_and_closes_and_light_follows(shutter, lab):
     shutter.state("open")
     assert shutter.enabled() is True

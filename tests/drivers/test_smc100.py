@@ -230,6 +230,7 @@ def test_limits_velocity_and_power_are_set_and_nothing_is_written_to_the_memory(
     with pytest.raises(HardwareFault, match="disabled; free the stage"):
         axis.position(3)
     axis.enabled(True)
+    axis.enabled(True)
     axis.position(3)
     with pytest.raises(HardwareFault, match=r"error C .* after '1VA9.*configuration allows"):
         axis.velocity(9)

@@ -18,7 +18,7 @@ from .estimators import estimators, folded_points, naive, spread
 from .fit import Points, profile
 from .gates import clear, flags, knee, refusal, trend, verdict
 from .laser import Laser, read_laser
-from .light import Light, read_floor, read_light
+from .light import Light, read_floor, read_light, undamped
 from .result import CoherenceResult
 from .rows import COLUMNS, FEWEST_DELAYS, Mask, read_rows
 from .setup import HBAR, Setup
@@ -39,6 +39,8 @@ TOO_FAST = (
     "at all but a few delays the line wanders by more than half a radian within a sweep: its fringes say nothing; "
     "take faster sweeps or shorter delays"
 )
+LONGEST_KNEE = 1e6
+"""s; what stands for a phase that does not move."""
 DURATION_KNOWN = 0.1
 """Relative 1-sigma of the pulse duration up to which the convolution may be trusted."""
 
@@ -100,7 +102,7 @@ def analyse(data: xr.Dataset) -> CoherenceResult:
     checked = trend(seen)
     notes = [*_dropped(rows.dropped), *laser.notes, *flags(seen, carrier, laser, light, checked, found.extra)]
     notes += _more(found, window, others, t2)
-    area = light.area
+    area = undamped(light.area, best.line.t2, points.duration) if light.area_source == "power rows" else light.area
     return CoherenceResult(
         t2=None if refused else t2,
         visibility_zero=None if refused else v0,
@@ -120,7 +122,7 @@ def analyse(data: xr.Dataset) -> CoherenceResult:
         phase_drift=_drift(seen),
         phase_diffusion=Value(seen.motion.common, seen.motion.common * seen.walk_sigma, "rad^2/s"),
         line_diffusion=seen.motion.own,
-        phase_knee=knee(seen),
+        phase_knee=min(knee(seen), LONGEST_KNEE),
         extra_scatter=found.extra,
         dispersion=seen.dispersion,
         on_fraction=min(float(np.mean(seen.lit)), 1.0),

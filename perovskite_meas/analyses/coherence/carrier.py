@@ -137,7 +137,12 @@ def _fit(
     free = np.asarray(found.x, np.float64)
     excess = max(1.0, 2 * float(found.cost) / max(1, fringes.counts.size - 3 * len(fringes.counts)))
     slopes = np.asarray(found.jac, np.float64)
-    sigma = math.sqrt(float(np.linalg.pinv(slopes.T @ slopes)[0, 0]) * excess)
+    known = np.linalg.pinv(slopes.T @ slopes)
+    # phases walk within a sweep: bursts then differ by more than their photons tell
+    pulled = (slopes * np.asarray(found.fun, np.float64)[:, None])[: fringes.counts.size]
+    pulled = pulled.reshape(*fringes.counts.shape, -1).sum(axis=1)
+    robust = known @ (pulled.T @ pulled) @ known * len(pulled) / max(1, len(pulled) - 1)
+    sigma = math.sqrt(max(float(known[0, 0]) * excess, float(robust[0, 0])))
     return best * (1 + float(free[0])), (float(free[1]), float(free[2])) if shape else bend, best * sigma
 
 

@@ -71,13 +71,17 @@ class Contest:
 
 def contest(points: Points) -> Contest:
     """Return the models fitted and the winner."""
-    fits = {name: fit(points, name) for name in MODELS}
+    fits, extras = {}, {}
+    for name in MODELS:
+        # Each model may blame its misfit on scatter, or a beat would be found in whatever scatters.
+        one = fit(points, name)
+        extras[name] = _extra(points, one)
+        fits[name] = fit(replace(points, extra=extras[name]), name, one.theta) if extras[name] else one
     best, undecided = _winner(fits)
-    extra = _extra(points, best)
-    if extra:
-        points = replace(points, extra=extra)
-        fits = {name: fit(points, name, one.theta) for name, one in fits.items()}
-        best, undecided = _winner(fits)
+    extra = extras[best.model]
+    points = replace(points, extra=extra)
+    # shown, and compared by eye, with one scatter for all
+    fits = {name: one if extras[name] == extra else fit(points, name, one.theta) for name, one in fits.items()}
     notes = [undecided] if undecided else []
     inhomogeneous, limit, beat = None, None, None
     if best.model == "exponential":
@@ -101,7 +105,7 @@ def _winner(fits: Mapping[str, Best]) -> tuple[Best, str]:
     )
     likely = [one.model for one in fits.values() if plain.bic - MARGIN <= one.bic < plain.bic]
     if not better:
-        why = f"{' and '.join(likely)} fits better than an exponential, but not by {MARGIN:g} BIC" if likely else ""
+        why = f"better than an exponential, but not by {MARGIN:g} BIC: {' and '.join(likely)}" if likely else ""
         return plain, why
     best, voigt = better[0], fits["voigt"]
     if best.model == "doublet" and voigt in better and voigt.bic < best.bic + MARGIN:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from perovskite_meas.core.value import Value
@@ -23,6 +24,12 @@ OVERLAP_FEARED = 1.5e-4
 """Relative loss of overlap per ps (1 % per cm of travel) booked where it was not measured."""
 OVERLAP_LARGEST = 4.5e-4
 """Its rms over interferometers (3 % per cm), as a prior."""
+
+
+UNREST = 0.002
+"""Relative 1-sigma of a visibility of the laser beyond its scatter: the phase moves within a sweep too."""
+UNREST_STEPPED = 0.01
+"""The same within one slow sweep of seconds."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,8 @@ def read_laser(rows: Rows, carrier: Carrier, setup: Setup) -> Laser:
     overlap: dict[str, Array] = {}
     zero, duration, visibility = None, None, None
     if len(zeros) >= FEWEST_ZEROS and zeros.monitor.any():
-        seen, sigma = folded(zeros, zeros.monitor, carrier.phase(zeros.fine))
-        found = _overlap(zeros.delay, seen, sigma, setup)
+        seen, sigma = _by_sweep(zeros, carrier.phase(zeros.fine), setup.dead_time)
+        found = _overlap(zeros.delay, seen, sigma, setup, UNREST_STEPPED if zeros.stepped else UNREST)
         overlap = {"delay": zeros.delay, "visibility": seen, "sigma": sigma}
         if found is None:
             notes.append("the laser's own fringes show no maximum among the zero rows: zero delay lies elsewhere")
@@ -106,17 +113,50 @@ def folded(bursts: Bursts, counts: Array, phase: Array) -> tuple[Array, Array]:
     return length, sigma
 
 
-def _overlap(delay: Array, seen: Array, sigma: Array, setup: Setup) -> tuple[Value, Value, Value, Array] | None:
+def _by_sweep(bursts: Bursts, phase: Array, dead_time: float) -> tuple[Array, Array]:
+    """Return visibility and 1-sigma of the laser's fringes on the monitor, (n,) each, noise bias taken off.
+
+    The phase walks from sweep to sweep, so squares of the lengths are averaged, not the vectors. Dead time flattens
+    the crests of strong fringes less, relative to their mean, than those of weak ones: R td (1 - V^2/2).
+    """
+    amplitude, photons = _amplitudes(bursts, phase)
+    used, number = bursts.used, bursts.sweeps
+    if bursts.stepped:
+        return folded(bursts, bursts.monitor, phase)
+    squared = np.where(used, np.abs(amplitude) ** 2 - 4 / np.maximum(photons, 1.0), 0.0)
+    mean = squared.sum(axis=1) / number
+    shot = 2 / np.maximum(photons, 1.0)
+    expected = np.where(used, 4 * np.maximum(mean, 0.0)[:, None] * shot + 4 * shot**2, 0.0).sum(axis=1) / number
+    left = np.where(used, squared - mean[:, None], 0.0)
+    scatter = (left**2).sum(axis=1) / np.maximum(number - 1, 1)
+    variance = np.where(number >= 8, np.maximum(scatter, 0.5 * expected), np.maximum(scatter, expected)) / number
+    length = np.sqrt(np.maximum(mean, 0.0))
+    sigma = 0.5 * np.sqrt(variance) / np.maximum(length, 0.5 * variance**0.25)
+    rate = photons.sum(axis=1) / np.maximum(bursts.seconds * phase.shape[1], 1e-9)
+    lost = 1 + rate * dead_time * (1 - 0.5 * length**2)
+    return length * lost, sigma * lost
+
+
+def _amplitudes(bursts: Bursts, phase: Array) -> tuple[npt.NDArray[np.complex128], Array]:
+    """Return complex visibility and photons of each sweep on the monitor, (n, K) each."""
+    design = np.stack([np.ones_like(phase), np.cos(phase), -np.sin(phase)], axis=-1)
+    solved = np.einsum("naj,nkj->nka", np.linalg.pinv(design), bursts.monitor)
+    amplitude = (solved[..., 1] + 1j * solved[..., 2]) / np.maximum(solved[..., 0], 1e-9)
+    return amplitude, bursts.monitor.sum(axis=2)
+
+
+def _overlap(
+    delay: Array, seen: Array, sigma: Array, setup: Setup, unrest: float
+) -> tuple[Value, Value, Value, Array] | None:
     if seen.max() < 5 * float(sigma[int(np.argmax(seen))]):
         return None
-    error = np.hypot(sigma, 0.004 * seen)  # phases walk within a burst
+    error = np.hypot(sigma, unrest * seen)
     best = int(np.argmax(seen))
     guess = setup.duration.nominal if setup.duration is not None else 0.3 * float(np.ptp(delay))
 
     def model(free: Array) -> Array:
         laser = free[2] * field_autocorrelation(delay - free[0], abs(free[1]), setup.shape)
-        # the length of a noisy vector
-        return np.asarray(np.sqrt(laser**2 + sigma**2), np.float64)
+        return np.asarray(laser, np.float64)
 
     def misfit(free: Array) -> Array:
         return np.asarray((model(free) - seen) / error, np.float64)
@@ -151,9 +191,7 @@ def _reference(
     if not len(own) or setup.reference is None or carrier.scale is None or not own.monitor.any():
         return None, None, {}
     phase = carrier.phase(own.fine, setup.reference / carrier.scale.nominal)
-    design = np.stack([np.ones_like(phase), np.cos(phase), -np.sin(phase)], axis=-1)
-    solved = np.einsum("naj,nkj->nka", np.linalg.pinv(design), own.monitor)
-    amplitude = (solved[..., 1] + 1j * solved[..., 2]) / np.maximum(solved[..., 0], 1e-9)
+    amplitude, _ = _amplitudes(own, phase)
     contrast = np.where(own.used, np.abs(amplitude), 0.0).sum(axis=1) / own.sweeps
     tau = np.abs(own.delay - zero)
     found = {"reference_delay": own.delay - zero, "reference_visibility": contrast}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,8 @@ CERTAIN = 0.95
 """Probability from which a point counts as lit."""
 GRID = np.linspace(-6.0, 6.0, 25)
 """Where the likelihood is taken, in sigma."""
+UNSEEN_DRIFT = 0.02
+"""rad/s; 1-sigma of a drift that one slow sweep per burst cannot tell from a longer period."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def measure(bursts: Bursts, carrier: Carrier, setup: Setup, background: float, d
     paths = Paths.of(fit, Quadratic(known.score / dispersion, known.information / dispersion), bursts.delay)
     if moving:
         motion, width = find_motion(paths, drift, motion)
+    carrier = replace(carrier, period=_walked(fit, carrier, motion))
     length, sigma = _lengths(paths, motion)
     turned, blur = paths.smooth(np.maximum(fit.radial, 1e-3), motion)
     level = fit.level / bursts.exposure
@@ -114,11 +118,30 @@ def _tuned(fit: Fit, carrier: Carrier) -> tuple[Fit, Carrier]:
         if bend >= 0:
             break
         move = float(np.clip(0.5 * TUNING * (worth[0] - worth[2]) / bend, -5 * TUNING, 5 * TUNING))
-        relative = TUNING / float(np.sqrt(-bend))
+        told = TUNING / float(np.sqrt(-bend))
+        # one slow sweep: only the bursts among themselves tell how far phases walk within it
+        relative = max(told, carrier.period.relative) if fit.bursts.stepped else told
         nominal *= 1 + move
         fit = maximise(replace(fit, phase=fit.phase * (1 + move)), 2)
     period = carrier.period.nominal / nominal
     return fit, replace(carrier, period=Value(period, period * relative, "fs"))
+
+
+def _walked(fit: Fit, carrier: Carrier, motion: Motion) -> Value:
+    """Return the period with the sigma that drift and walk within the sweeps leave it."""
+    bursts = fit.bursts
+    seconds = bursts.exposure * bursts.fine.shape[1]
+    span = np.ptp(carrier.phase(bursts.fine), axis=1)
+    weight = fit.radial**2 * bursts.counts.sum(axis=(1, 2))
+    weight = weight / max(float(weight.sum()), 1e-9)
+    # variance of the slope of a random walk over a time T: 6/5 D/T
+    walk = 1.2 * motion.diffusion(bursts.delay) * seconds / span**2 / bursts.sweeps
+    drift = UNSEEN_DRIFT * float((weight * seconds / span).sum()) if bursts.stepped else 0.0
+    relative = carrier.period.relative
+    return Value(
+        carrier.period.nominal, carrier.period.nominal * math.sqrt(relative**2 + (weight**2 * walk).sum() + drift**2),
+        "fs",
+    )  # fmt: skip
 
 
 def _lengths(paths: Paths, motion: Motion) -> tuple[Array, Array]:
