@@ -1,17 +1,27 @@
 """`pmeas` does what it says and ends with the right status."""
 
+import re
 import runpy
 import shutil
 import sys
+from dataclasses import fields, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perovskite_meas.cli import demo as demonstrated
 from perovskite_meas.cli import main
 from perovskite_meas.core import plugins
 from perovskite_meas.core.plugins import find
+from perovskite_meas.core.procedure import Procedure
+from perovskite_meas.core.tables import table, tables_folder
+from perovskite_meas.hosts.qcodes import load_record
+from perovskite_meas.runner.progress import Progress
+from perovskite_meas.sim.clock import SimClock
+from perovskite_meas.sim.world import World
+from perovskite_meas.testing.analyses import result_class
 
 entry_points_of = plugins._points
 
@@ -23,6 +33,12 @@ QUICK = [
     "--set",
     "meter_time=10 ms",
 ]
+SHORTER: dict[str, dict[str, Any]] = {
+    "TwoPhotonSaturation": {"powers": "there_and_back(Logspace('1.3 uW', '30 uW', 8))"},
+    "HBT": {"duration": "10 s"},
+    "MichelsonScan": {"delays": "Linspace(3, 30, 5)", "sweeps": 6, "control_sweeps": 4, "zero_span": "6 ps"},
+}
+"""Parameters with which what is run for its words alone takes less time."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,16 +47,38 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["shorter", "whole"])
 def test_demo_prints_recovered_against_true_and_times_and_the_reports(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    whole: bool, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if not whole:
+        entries = [
+            replace(entry, settings={**entry.settings, **SHORTER[entry.procedure]})
+            for entry in demonstrated.ENTRIES
+            if entry.procedure != "HBT"
+        ]
+        monkeypatch.setattr(demonstrated, "ENTRIES", entries)
     assert main(["demo", "--into", "out"]) == 0
     out = capsys.readouterr().out
     assert "cross_section" in out
     assert "6.8e+06 GM" in out
     assert "x real time" in out
-    report = next((here / "out").glob("*/report.html"))
-    assert "Recovered against true" in report.read_text(encoding="utf-8")
+    reports = [path.read_text(encoding="utf-8") for path in (here / "out").glob("*/report.html")]
+    assert len(reports) == len(demonstrated.ENTRIES)
+    assert all("Recovered against true" in report for report in reports)
+
+
+@pytest.mark.parametrize("entry", demonstrated.ENTRIES, ids=lambda entry: entry.title)
+def test_demo_compares_what_results_and_worlds_have(entry: demonstrated.Entry) -> None:
+    kind = find("procedures", entry.procedure)
+    kind(**entry.settings)
+    path = entry.world and table(kind.table) / "worlds" / f"{entry.world}.yaml"
+    world = World.load(path, table=kind.table, seed=None, clock=SimClock())
+    for dotted, truth in entry.truths:
+        analysis, _, field = dotted.partition(".")
+        assert analysis in kind.analyses
+        assert field in {known.name for known in fields(result_class(find("analyses", analysis)))}
+        assert truth == "photon_order" or float(world.truth(truth)) >= 0
 
 
 def test_list_names_procedures_analyses_roles_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +86,35 @@ def test_list_names_procedures_analyses_roles_and_tables(capsys: pytest.CaptureF
     out = capsys.readouterr().out
     for name in ("TwoPhotonSaturation", "PowerCalibration", "saturation", "shutter", "virtual_confocal"):
         assert name in out
+
+
+def test_list_names_benches_and_worlds_table_by_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    confocal, michelson = capsys.readouterr().out.split("  virtual_confocal\n")[1].split("  virtual_michelson\n")
+    assert "--world hbt_cw" in confocal
+    assert "--world doublet" not in confocal
+    assert "--world doublet" in michelson
+    assert "--bench virtual_michelson/bench_kpz.yaml" in michelson
+
+
+def test_a_table_is_shown_and_copied_to_a_new_folder_that_works(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "virtual_michelson"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == str(tables_folder() / "virtual_michelson")
+    assert "--world strong" in out
+    assert main(["table", "virtual_michelson", "--copy-to", "ours"]) == 0
+    assert main(["check", "ours/bench_kpz.yaml"]) == 0
+    assert main(["table", "virtual_michelson", "--copy-to", "ours"]) == 2
+    assert "it exists already; name a new folder" in capsys.readouterr().err
+    assert main(["table", "virtual_michelsen"]) == 2
+    assert "did you mean 'virtual_michelson'" in capsys.readouterr().err
+
+
+def test_the_other_benches_of_a_packaged_table_go_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "virtual_michelson/bench_smc100.yaml"]) == 0
+    assert "bench_smc100.yaml: ok" in capsys.readouterr().out
+    assert main(["check", "virtual_michelson/bench_smc10.yaml"]) == 2
+    assert "did you mean 'virtual_michelson/bench_smc100.yaml'?" in capsys.readouterr().err
 
 
 def test_check_opens_nothing_unless_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,10 +258,24 @@ def test_wrong_words_on_the_command_line_end_with_two() -> None:
 SCRIPTS = ("hbt", "hbt_cw", "michelson_t2", "power_calibration", "two_photon_saturation")
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["shorter", "whole"])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_lab_script_runs_and_is_short(
-    name: str, here: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    whole: bool,
+    here: Path,
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    from perovskite_meas.hosts import qcodes
+
+    def run_shorter(procedure: Procedure, *arguments: Any, **options: Any) -> Any:
+        return run(procedure.replace(**SHORTER.get(type(procedure).__name__, {})), *arguments, **options)
+
+    run = qcodes.run
+    if not whole:
+        monkeypatch.setattr(qcodes, "run", run_shorter)
     script = checkout / "procedures" / f"{name}.py"
     assert sorted(path.stem for path in (checkout / "procedures").glob("*.py")) == list(SCRIPTS)
     assert len(script.read_text(encoding="utf-8").splitlines()) <= 40
@@ -259,3 +340,38 @@ def test_what_goes_wrong_in_a_run_is_told_on_one_screen_with_the_right_status(
     assert len(lines) < 25
     assert "Traceback" not in err
     assert next((here / "runs").glob("*/report.html")).is_file()
+
+
+@pytest.mark.parametrize(
+    ("procedure", "world", "says"),
+    [
+        ("MichelsonScan", "hbt_cw", "this world cannot be made|for a confocal table"),
+        ("HBT", "no_dot", "for a michelson table"),
+        ("TwoPhotonSaturation", "doublet", "for a michelson table"),
+    ],
+)
+def test_a_dry_run_refuses_the_world_that_the_run_would_refuse(
+    procedure: str, world: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", procedure, "--dry-run", "--world", world]) == 2
+    assert re.search(says, capsys.readouterr().err)
+
+
+def test_after_a_stop_the_next_step_and_the_report_are_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = Progress.row
+
+    def stopped(self: Any, stored: Any) -> None:
+        row(self, stored)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "row", stopped)
+    assert main(["run", "PowerCalibration", "--into", "out"]) == 3
+    err = capsys.readouterr().err
+    (folder,) = (here / "out").glob("*PowerCalibration*")
+    assert f"to analyse what there is: pmeas analyze {folder}" in err
+    assert f"report: {folder / 'report.html'}" in err
+    assert (folder / "report.html").is_file()
+    record = load_record(folder)
+    assert repr(record) == f"Record(PowerCalibration, aborted, 1 rows, results: none, folder: {folder})"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qcodes.station import Station
 
+from perovskite_meas import drivers
 from perovskite_meas.analyses.saturation import figure
 from perovskite_meas.bench import calibration_kinds, limits, read_bench, spec
 from perovskite_meas.bench.reading import _KEYS
@@ -216,6 +218,38 @@ def same(written: str, value: Any, unit: str | None) -> bool:
     if unit is not None and value is not None:
         return to_unit(written, unit) == pytest.approx(value)
     return written == str(value).lower()
+
+
+# delays ---------------------------------------------------------------------------------------------------
+
+
+def test_the_station_of_the_page_on_delays_opens_and_moves(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", text_of("delays.md"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "station.yaml").write_text(block, encoding="utf-8")
+    station = Station(config_file=str(tmp_path / "station.yaml"), default=False)
+    try:
+        stage, piezo, line = (station.load_instrument(name) for name in ("stage", "piezo", "line"))
+        stage.axis1.home()
+        line.delay(3.0)
+        line.fine_delay(1.0)
+        assert stage.axis1.position() == pytest.approx(12.5 + 3.0 / line.scale.per_length, abs=1e-4)
+        assert piezo.position() == pytest.approx(7.5 + 1.0 / line.scale.per_length, abs=0.05)
+    finally:
+        station.close_all_registered_instruments()
+
+
+def test_every_driver_of_the_page_on_delays_exists() -> None:
+    for row in rows(section(text_of("delays.md"), "The controllers")):
+        for name in re.findall(r"`(\w+)`", "`" + row["Driver"]):
+            assert hasattr(drivers, name), name
+
+
+def test_every_fault_of_the_page_on_the_virtual_laboratory_exists() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (DOCS.parent / "perovskite_meas/sim").rglob("*.py"))
+    told = rows(section(text_of("virtual.md"), "Faults and light"))
+    assert len(told) >= 7
+    for name in re.findall(r"`(\w+)\(", "".join(row["Faults"] for row in told)):
+        assert f"def {name}(self" in source, name
 
 
 # all documents --------------------------------------------------------------------------------------------

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+Begun = TypeVar("Begun", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,37 @@ def finish(actions: Mapping[str, Callable[[], object]], first: BaseException | N
     interrupt = next((found.interrupt for found in outcomes.values() if found.interrupt is not None), None)
     if interrupt is not None:
         raise interrupt
+
+
+class Bracket(Generic[Begun]):
+    """A `with` block that is ended however it goes, also where it does not even begin.
+
+    Args:
+        begin: begins it and returns what `as` names.
+        end: what to say of a failure -> the action; as for `finish`.
+        check: refuses to begin, by an error; what it then leaves alone is not ended either.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], Begun],
+        end: Mapping[str, Callable[[], object]],
+        check: Callable[[], object] | None = None,
+    ) -> None:
+        self._begin = begin
+        self._end = end
+        self._check = check
+
+    def __enter__(self) -> Begun:
+        if self._check is not None:
+            self._check()
+        try:
+            return self._begin()
+        except BaseException as first:
+            finish(self._end, first)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, first: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        finish(self._end, first)

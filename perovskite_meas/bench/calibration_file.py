@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from ..core.errors import UsageError, did_you_mean
 from ..core.value import Value
-from .calibration_kinds import COMMON, KEYS, WITH_SIGMA, build, read_keys, units_of
+from .calibration_kinds import COMMON, KEYS, WITH_SIGMA, build, how_to_get, read_keys, units_of
 from .calibrations import Calibration
 from .document import Document, Node
 
@@ -35,7 +35,7 @@ def read_calibration(name: str, node: Node, folder: Path) -> Calibration | None:
         return None
     path = folder / relative
     if not path.is_file():
-        entry["file"].problem(f"no file {relative!r} beside the bench file; give its path, or run PowerCalibration")
+        entry["file"].problem(f"no file {relative!r} beside the bench file; give its path, or {how_to_get(name)}")
         return None
     document = Document(path, Path(relative).as_posix(), node.problems)
     return None if document.root is None else parse(name, document.root, document.text)

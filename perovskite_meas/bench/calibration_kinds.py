@@ -35,6 +35,13 @@ UNITS |= {"repetition_rate": "Hz", "duration": "fs", "waist": "nm", "centring": 
 _OWN_UNITS = {"power_at_sample": {"zero": "W"}, "delay": {"zero": "mm"}}
 """Units of keys that mean something else in another kind."""
 WITH_SIGMA = ("ratio", "zero", "zero_lag", "extinction", "repetition_rate", "duration", "waist", "fine_scale")
+_HOW = {
+    "attenuator": "run PowerCalibration",
+    "power_at_sample": "run PowerCalibration",
+    "irf": "leave it out: HBT measures it where the bench has a `reference`",
+    "delay": "state {date: ..., zero: 12.5 mm +- 0.1 mm}, the position of equal paths as well as you know it: "
+    "MichelsonScan finds the zero of each run near it",
+}
 _PER_VOLT = re.compile(r"/\s*[a-zµμ]?V\b")
 _LETTER = re.compile(r"[A-Za-zµμ]")
 
@@ -44,6 +51,12 @@ def units_of(mapping: Mapping[str, Any], name: str = "") -> dict[str, str]:
     fitting = (kind for kind, (required, _) in KEYS.items() if set(required) <= set(mapping))
     kind = str(mapping.get("kind") or (name if name in KEYS else next(fitting, "")))
     return {**UNITS, **_OWN_UNITS.get(kind, {})}
+
+
+def how_to_get(name: str, kind: str | None = None) -> str:
+    """Return the advice on how to come by a calibration of this kind, or of the kind that its name tells."""
+    kind = kind or next((one for one in KEYS if name == one or name.startswith(f"{one}_")), "")
+    return _HOW.get(kind, "state its keys in place of the file")
 
 
 def read_keys(kind: str, keys: Mapping[str, Node]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class Blockable(Protocol):
         """Return whether the light is blocked."""
 
 
-Collect = Callable[[str, float, str], None]
-"""Takes what was broken, how far, and the text; for a rehearsal, which goes on."""
+Collect = Callable[[str, float, str, float | None], None]
+"""Takes what was broken, how far, the text, and the power at the sample that broke it; a rehearsal goes on."""
 
 
 class Guard:
@@ -98,13 +98,13 @@ class Guard:
         """
         limits, over = self.limits, 1 + slack
         if limits.average_power is not None and watt > limits.average_power.value * over:
-            self._refuse(limits.average_power, watt, " at the sample", why)
+            self._refuse(limits.average_power, watt, " at the sample", why, watt)
         if limits.fluence is not None and (fluence := self._beam.fluence(watt) or 0.0) > limits.fluence.value * over:
-            self._refuse(limits.fluence, fluence, f" of a pulse at {show(watt, 'W')}", why)
+            self._refuse(limits.fluence, fluence, f" of a pulse at {show(watt, 'W')}", why, watt)
         if limits.peak_irradiance is not None:
             irradiance = self._beam.irradiance(watt) or 0.0
             if irradiance > limits.peak_irradiance.value * over:
-                self._refuse(limits.peak_irradiance, irradiance, f" at {show(watt, 'W')}", why)
+                self._refuse(limits.peak_irradiance, irradiance, f" at {show(watt, 'W')}", why, watt)
 
     def check_rate(self, rate: float, who: str) -> None:
         """Refuse a registered count rate in cps that endangers the detector.
@@ -177,15 +177,15 @@ class Guard:
             if self._collect is not None:
                 self.watch()
 
-    def note(self, what: str, how_far: float, text: str) -> None:
+    def note(self, what: str, how_far: float, text: str, watt: float | None = None) -> None:
         """Take note of another refusal in a dry run; of several of one kind the farthest is kept."""
         if self._collect is not None:
-            self._collect(what, how_far, text)
+            self._collect(what, how_far, text, watt)
 
-    def _refuse(self, limit: Limit, value: float, where: str, why: str = "") -> None:
+    def _refuse(self, limit: Limit, value: float, where: str, why: str = "", watt: float | None = None) -> None:
         text = limit.breach(value, where) + why
         if self._collect is not None:
-            self._collect(limit.name, value, text)
+            self._collect(limit.name, value, text, watt)
             return
         error = LimitError(text)
         for shutter in (*self._shutters, *self._arms):

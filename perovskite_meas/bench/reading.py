@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..core.errors import BenchError, did_you_mean
 from .calibration_file import read_calibration
-from .calibrations import AttenuatorCalibration, Calibration
+from .calibrations import AttenuatorCalibration, Calibration, PowerAtSample
 from .document import Document, Node
 from .limits import NEEDS, UNITS, Limit, Limits
 from .roles import RoleSpec
@@ -17,6 +17,7 @@ from .roles_section import read_roles
 from .spec import CONVENTIONS, EXPECTATIONS, BenchSpec, SafeStep, SampleSpec
 
 _KEYS = ("station", "world", "clock_speed", "roles", "limits", "safe_state", "calibrations", "sample")
+_POWERS = (AttenuatorCalibration, PowerAtSample)
 _STALE = 365
 """Days after which a calibration without `max_age` is warned about."""
 
@@ -199,8 +200,8 @@ class _Reader:
                 self._warnings.append(f"{calibration.source}: calibration {name!r} is dated {since}, in the future")
             elif calibration.max_age is not None and age > calibration.max_age:
                 stated[name].problem(
-                    f"measured on {since}, {age} days ago; max_age is {calibration.max_age:g} d: "
-                    "measure it again (for powers, run PowerCalibration)"
+                    f"measured on {since}, {age} days ago; max_age is {calibration.max_age:g} d: measure it again"
+                    f"{' (run PowerCalibration)' if isinstance(calibration, _POWERS) else ''}"
                 )
             elif calibration.max_age is None and age > _STALE:
                 self._warnings.append(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from .guard import Guard
 from .ledger import EMITTER, DoseLedger
 from .limits import Beam
+
+_ADVICE = re.compile("; [^;]*, or change the limit there")
+"""Said once is enough."""
 
 
 class PlanningClock:
@@ -29,16 +34,36 @@ class Breaches:
     """Collects what would be refused: of each kind the worst."""
 
     def __init__(self) -> None:
-        self._worst: dict[str, tuple[float, str]] = {}
+        self._worst: dict[str, tuple[float, str, float | None]] = {}
 
-    def __call__(self, what: str, how_far: float, text: str) -> None:
-        """Take one refusal."""
+    def __call__(self, what: str, how_far: float, text: str, watt: float | None = None) -> None:
+        """Take one refusal; `watt` is the power at the sample that broke it, where it was one."""
         if what not in self._worst or how_far > self._worst[what][0]:
-            self._worst[what] = (how_far, text)
+            self._worst[what] = (how_far, text, watt)
 
     def texts(self) -> list[str]:
         """Return one line per kind."""
-        return [text for _, text in self._worst.values()]
+        return [text for _, text, _ in self._worst.values()]
+
+    def causes(self, why: Callable[[float], str]) -> list[str]:
+        """Return one line per cause: all that one power breaks, and the dose that comes with it, is one.
+
+        Args:
+            why: tells where a power in W comes from and what to change; '' where there is nothing to add.
+        """
+        found: dict[float | str, list[str]] = {}
+        highest = max((watt for _, _, watt in self._worst.values() if watt is not None), default=None)
+        for what, (_, text, watt) in self._worst.items():
+            cause = highest if what == "dose" and highest is not None else watt
+            found.setdefault(what if cause is None else cause, []).append(text)
+        return [_joined(texts, why(cause) if isinstance(cause, float) else "") for cause, texts in found.items()]
+
+
+def _joined(texts: list[str], why: str) -> str:
+    if len(texts) == 1 and not why:
+        return texts[0]
+    shorter = [_ADVICE.sub("", text) for text in texts[:-1]]
+    return (f"{why}: " if why else "") + "; ".join([*shorter, texts[-1]])
 
 
 class Rehearsal:
@@ -70,6 +95,10 @@ class Rehearsal:
     def problems(self) -> list[str]:
         """Limits and ranges that would be broken, one line each; empty where the run may go ahead."""
         return self._breaches.texts()
+
+    def refusals(self, why: Callable[[float], str]) -> list[str]:
+        """Return one line per cause: all that one power breaks is one, after what `why` says of that power in W."""
+        return self._breaches.causes(why)
 
     @property
     def dose(self) -> float | None:

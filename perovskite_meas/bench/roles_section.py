@@ -63,12 +63,15 @@ class _RoleReader:
         for key, option in adapter.options.items():
             if option.required and key not in values:
                 node.problem(f"{kind} {name!r} needs {key!r} ({option.doc}); state it")
-        if len(node.problems) > before:
-            return None
-        targets = {key: values[key] for key in values if adapter.options[key].kind == "target"}
         options = {
             key: values.get(key, option.default) for key, option in adapter.options.items() if option.kind != "target"
         }
+        for check in adapter.checks:
+            for key, text in check(options, self._calibrations).items():
+                entry.get(key, node).problem(text)
+        if len(node.problems) > before:
+            return None
+        targets = {key: values[key] for key in values if adapter.options[key].kind == "target"}
         return RoleSpec(name, kind, adapter, node.where, targets, options, dict(values), optional)
 
     def _value(self, kind: str, option: Option, node: Node) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, get_args
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.core.plugins import GROUPS, find, names
 from perovskite_meas.core.tables import packaged_worlds, tables, world_file
+from perovskite_meas.core.tables import table as table_folder
 from perovskite_meas.core.value import Value
 
 from .checking import check as check
@@ -30,13 +32,42 @@ def list(options: argparse.Namespace) -> int:
             except UsageError as error:
                 line = str(error)
             print(f"  {name:<22}{line}")
-    print("packaged tables:")
+    print("packaged tables, for --bench, with their worlds, for --world:")
     for name in tables():
         print(f"  {name}")
-    print("packaged worlds, for --world:")
-    for name, path in packaged_worlds().items():
-        print(f"  {name:<22}{path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+        _tell_table(name)
     return DONE
+
+
+def table(options: argparse.Namespace) -> int:
+    """Show what a packaged table holds, or copy it."""
+    folder = table_folder(options.name)
+    if options.copy_to is None:
+        print(folder)
+        _tell_table(options.name)
+        return DONE
+    copy = Path(options.copy_to)
+    if copy.exists():
+        raise UsageError(f"--copy-to {options.copy_to}: it exists already; name a new folder")
+    shutil.copytree(folder, copy)
+    print(f"{copy}: a copy of {options.name}; pmeas check {options.copy_to}")
+    return DONE
+
+
+def _tell_table(name: str) -> None:
+    """Print the other benches and the worlds of a packaged table."""
+    folder = table_folder(name)
+    for path in sorted(folder.glob("bench_*.yaml")):
+        print(f"    --bench {f'{name}/{path.name}':<38}{_first_line(path)}")
+    for world, path in packaged_worlds().items():
+        if path.parent.parent == folder:
+            print(f"    --world {world:<38}{_first_line(path)}")
+
+
+def _first_line(path: Path) -> str:
+    """Return what the comment at the top of a file says first."""
+    line = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+    return line.partition(";")[0].partition(". ")[0]
 
 
 def _headline(thing: Any) -> str:
@@ -56,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         if options.world is not None and not world_file(options.world).is_file():
             raise UsageError(f"--world {options.world}: there is no such file")
-        with closed_bench(where) as bench:
+        with closed_bench(where, world=options.world, seed=options.seed) as bench:
             _expect(bench, options.expect)
             planned = rehearse(procedure, bench)
         print("\n".join(planned.lines()))

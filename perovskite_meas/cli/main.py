@@ -27,13 +27,17 @@ def parser() -> argparse.ArgumentParser:
 
     verbs.add_parser("list", help="list procedures, analyses, roles and packaged tables")
 
+    table = verbs.add_parser("table", help="show the files of a packaged table, or copy them")
+    table.add_argument("name", metavar="NAME", help="of a packaged table")
+    table.add_argument("--copy-to", metavar="DIR", help="a new folder that takes a copy, to make it one's own")
+
     check = verbs.add_parser("check", help="check a bench file; opens nothing without --live")
-    check.add_argument("bench", metavar="BENCH", help="bench.yaml, its folder, or a packaged table's name")
+    check.add_argument("bench", metavar="BENCH", help="bench.yaml, its folder, or a packaged table's NAME or NAME/FILE")
     check.add_argument("--live", action="store_true", help="open the instruments and ask who they are")
 
     run = verbs.add_parser("run", help="run one procedure")
     run.add_argument("procedure", metavar="PROCEDURE")
-    run.add_argument("--bench", metavar="BENCH", help="default: the procedure's own virtual table")
+    run.add_argument("--bench", metavar="BENCH", help="as for check; default: the procedure's own virtual table")
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="a parameter, with its unit"
     )
@@ -138,3 +142,10 @@ def _tell_record(error: BaseException) -> None:
     print(f"{record.data.sizes.get('row', 0)} rows are kept in {record.folder}", file=sys.stderr)
     for problem in record.problems:
         print(f"  {problem}", file=sys.stderr)
+    if record.folder is not None and record.data.sizes.get("row", 0):
+        print(f"report: {record.report}", file=sys.stderr)
+        print(f"to analyse what there is: pmeas analyze {_quoted(str(record.folder))}", file=sys.stderr)
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"' if " " in path else path

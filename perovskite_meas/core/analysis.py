@@ -94,6 +94,8 @@ class Forecast:
     """Forecast relative 1-sigma by result field; empty where unknown."""
     unknown: tuple[str, ...] = ()
     """What the bench would have to state for more to be known."""
+    notes: tuple[str, ...] = ()
+    """What else can be told, one line each."""
 
 
 def analysis(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import typing
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 import pydantic
@@ -82,13 +82,17 @@ class Procedure(pydantic.BaseModel):
             try:
                 super().__init__(**taken)
             except pydantic.ValidationError as error:
-                problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+                problems += [_told(e) for e in error.errors()]
         if problems:
             raise ParameterError(f"{cls.__name__} cannot run with these parameters:", problems)
 
     def measure(self, *args: Any, **roles: Any) -> Rows:
         """Yield one row after another; arguments are the bench's roles, by name alone."""
         raise TypeError(f"{type(self).__name__} does not say how to measure: write its `measure` generator")
+
+    def why_power(self, watt: float) -> str:
+        """Return which parameters ask for this power at the sample and what to change, where `power` alone does not."""
+        return ""
 
     @classmethod
     def roles(cls) -> dict[str, RoleNeed]:
@@ -124,6 +128,14 @@ class Procedure(pydantic.BaseModel):
         return f"{type(self).__name__}({', '.join(changed)})"
 
     __str__ = __repr__
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """Return what one of pydantic's errors says, after the parameter's name where it is about one alone."""
+    # An error of the procedure's own: pydantic writes "Value error, " before it.
+    own = error.get("ctx", {}).get("error")
+    place = ".".join(map(str, error["loc"]))
+    return (f"{place}: " if place else "") + str(error["msg"] if own is None else own)
 
 
 class RoleNeed(typing.NamedTuple):

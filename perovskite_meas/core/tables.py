@@ -33,6 +33,22 @@ def table(name: str) -> Path:
     return folder
 
 
+def packaged_file(path: str | Path) -> Path | None:
+    """Return the file that "<packaged table>/<file>" means; None where the first part names no packaged table.
+
+    Raises:
+        UsageError: the table has no such bench file.
+    """
+    given = Path(path)
+    if len(given.parts) < 2 or given.parts[0] not in tables():
+        return None
+    found = tables_folder() / given
+    if not found.is_file():
+        known = [f"{given.parts[0]}/{file.name}" for file in sorted(found.parent.glob("bench*.yaml"))]
+        raise UsageError(f"no packaged file {given.as_posix()!r}; {did_you_mean(given.as_posix(), known)}")
+    return found
+
+
 def packaged_worlds() -> dict[str, Path]:
     """Return the packaged worlds by name; each holds what differs from its table's own world."""
     return {file.stem: file for file in sorted(tables_folder().glob("*/worlds/*.yaml"))}

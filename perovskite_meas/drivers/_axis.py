@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qcodes.instrument import Instrument, InstrumentBase
@@ -49,6 +50,7 @@ class Axis:
         self.tolerance = tolerance
         self._owner = owner
         self._arrived: float | None = None
+        self._doubted = False
         self.low, self.high = _bounds(owner, self.source, stated)
         if not self.low.value < self.high.value:
             raise UsageError(
@@ -64,6 +66,20 @@ class Axis:
     def position(self) -> float:
         """Return where the axis says it is, in its own unit."""
         return float(self.source.get())
+
+    def doubt(self) -> None:
+        """Warn, once until it is homed, that positions mean nothing: the instrument says that it has lost its place."""
+        flag = next((name for name in ("homed", "referenced") if name in self._beside), None)
+        lost = flag is not None and not self._beside[flag].get()
+        if lost and not self._doubted:
+            name = getattr(self.source.instrument, "full_name", "the instrument")
+            how = next((verb for verb in ("home", "reference") if hasattr(self.source.instrument, verb)), "home")
+            warnings.warn(
+                f"{self._owner}: {name} is not homed, so {self.source.full_name} and the delay from it mean nothing "
+                f"yet; call {name}.{how}() first",
+                stacklevel=5,
+            )
+        self._doubted = lost
 
     def move_to(self, target: float) -> None:
         """Move to `target`, in the axis's own unit, and see that it arrived.
@@ -109,6 +125,10 @@ class Axis:
             f"{self._owner}: {self.source.full_name} would have to go to {self._show(target)}; allowed are "
             f"{self._show(low)} to {self._show(high)} (limit set by {bound.by}{run_up})"
         )
+
+    @property
+    def _beside(self) -> Mapping[str, Any]:
+        return {} if self.source.instrument is None else self.source.instrument.parameters
 
     def _show(self, value: float) -> str:
         return f"{value:.7g} {getattr(self.source, 'unit', '')}".rstrip()

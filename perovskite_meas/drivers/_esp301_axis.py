@@ -11,14 +11,14 @@ from qcodes.parameters import Parameter
 from perovskite_meas.core.clock import wait_until
 from perovskite_meas.core.errors import InstrumentError, UsageError
 
+from ._stage import miss, refuse_beyond
+
 if TYPE_CHECKING:
     from .esp301 import ESP301
 
 _MM = "2"
 _UNITS = {"0": "encoder counts", "1": "motor steps", "3": "um", "4": "in", "5": "mil", "6": "uin", "7": "deg"}
 _POLL = 0.02
-_SETTLING = 0.5
-"""s after the end of a motion within which the position must be right."""
 _SPARE = 5.0
 """s that a motion may last beyond twice the time it should."""
 _HOMING = 180.0
@@ -168,13 +168,7 @@ class ESP301Axis(InstrumentChannel["ESP301"]):
                 "motor was off, and its counter may start anywhere",
                 "call home()",
             )
-        low, high = self._read("SL?"), self._read("SR?")
-        if not low <= mm <= high:
-            raise UsageError(
-                f"{self._where}: position {mm:g} mm refused; the controller's soft limits (SL, SR) allow "
-                f"{low:g} to {high:g} mm; ask for a position within, or set low_limit and high_limit if the stage "
-                "can go there"
-            )
+        refuse_beyond(self._where, mm, self._read("SL?"), self._read("SR?"))
 
     def _wait(self, command: str, timeout: float) -> None:
         """Wait for the end of a motion; if that fails in any way, the axis is stopped."""
@@ -203,20 +197,14 @@ class ESP301Axis(InstrumentChannel["ESP301"]):
             self.log.error("%s could not be stopped: %s", self._where, error)
 
     def _verify(self, mm: float) -> None:
-        reached = self._read("TP")
-        until = self._controller.clock.now() + _SETTLING
-        while abs(reached - mm) > self._tolerance and self._controller.clock.now() < until:
-            self._controller.clock.sleep(_POLL)
-            reached = self._read("TP")
-        if abs(reached - mm) <= self._tolerance:
-            return
-        motor = "" if self._get_motor() else ", and the motor is off"
-        raise self._fault(
-            f"the move ended at {reached:.5f} mm, {reached - mm:+.5f} mm from {mm:g} mm, further than the tolerance "
-            f"of {self._tolerance:g} mm{motor}",
-            "check that nobody stopped it, that nothing blocks the stage and that the controller was not restarted; "
-            "then home() it",
-        )
+        missed = miss(self._controller.clock, lambda: self._read("TP"), mm, self._tolerance, _POLL)
+        if missed:
+            motor = "" if self._get_motor() else ", and the motor is off"
+            raise self._fault(
+                f"{missed}{motor}",
+                "check that nobody stopped it, that nothing blocks the stage and that the controller was not "
+                "restarted; then home() it",
+            )
 
     def _set_velocity(self, speed: float) -> None:
         most = self._read("VU?")

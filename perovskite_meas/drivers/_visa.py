@@ -41,6 +41,7 @@ class Link:
         clock: the transport's own clock where it has one, else the clock on the wall.
         dirty: input may be stale (a failed or interrupted exchange); it is dropped before the next one.
         dead: the session is lost; the next driver on this address opens a new one.
+        behind: a reply was given up and may yet come ahead of the next one; set and cleared by drivers that catch up.
     """
 
     def __init__(self, resource: MessageBasedResource, line: Line) -> None:
@@ -49,6 +50,7 @@ class Link:
         self.line = line
         self.dirty = True
         self.dead = False
+        self.behind = False
         self.users = 0
         self._resource = resource
         self._timeout = line.timeout

@@ -52,7 +52,8 @@ class DerivedDelay(Parameter[float, Any]):
         return low, high
 
     def get_raw(self) -> float:
-        """Return the delay where the axis stands."""
+        """Return the delay where the axis stands; warns once while the axis has not been homed."""
+        self.axis.doubt()
         return self._at(self.axis.position())
 
     def set_raw(self, value: float) -> None:

@@ -11,10 +11,11 @@ from qcodes.instrument import InstrumentBaseKWArgs
 from qcodes.parameters import Parameter
 
 from perovskite_meas.core.clock import wait_until
-from perovskite_meas.core.errors import CommunicationError, InstrumentError, UsageError
+from perovskite_meas.core.errors import CommunicationError, InstrumentError
 
 from ._smc100_talk import SMCInstrument
 from ._smc100_words import Status, letter_text
+from ._stage import miss, refuse_beyond
 from ._visa import Line
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _SETTINGS = {
 _SPACING = 0.02
 """s between two commands: the controller is busy for about 10 ms with each."""
 _POLL = 0.05
-_SETTLING = 0.5
-"""s after the end of a motion within which the position must be right."""
 _SPARE = 5.0
 """s that a motion may last beyond twice the time that the controller predicts."""
 _RESTART = 15.0
@@ -185,12 +184,7 @@ class SMC100(SMCInstrument):
         status = self._status()
         if status.kind != "ready":
             raise self._fault(f"position {mm:g} mm refused, because {status}", status.advice)
-        low, high = self._read("SL", "?"), self._read("SR", "?")
-        if not low <= mm <= high:
-            raise UsageError(
-                f"{self._where}: position {mm:g} mm refused; the controller's soft limits (SL, SR) allow {low:g} to "
-                f"{high:g} mm; ask for a position within, or set low_limit and high_limit if the stage can go there"
-            )
+        refuse_beyond(self._where, mm, self._read("SL", "?"), self._read("SR", "?"))
         way = abs(mm - self._read("TP"))
         seconds = self._read("PT", f"{way:.6f}") if way > self._tolerance else 0.0
         self._command(f"PA{mm:.6f}")
@@ -228,14 +222,10 @@ class SMC100(SMCInstrument):
             self.log.error("%s could not be stopped: %s", self._where, error)
 
     def _verify(self, mm: float) -> None:
-        reached, until = self._read("TP"), self.clock.now() + _SETTLING
-        while abs(reached - mm) > self._tolerance and self.clock.now() < until:
-            self.clock.sleep(_POLL)
-            reached = self._read("TP")
-        if abs(reached - mm) > self._tolerance:
+        missed = miss(self.clock, lambda: self._read("TP"), mm, self._tolerance, _POLL)
+        if missed:
             raise self._fault(
-                f"the move ended at {reached:.5f} mm, {reached - mm:+.5f} mm from {mm:g} mm, further than the "
-                f"tolerance of {self._tolerance:g} mm; {self._status()}",
+                f"{missed}; {self._status()}",
                 "check that nobody stopped it and that nothing blocks the stage, then restart() and home() it",
             )
 

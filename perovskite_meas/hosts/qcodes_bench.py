@@ -13,7 +13,7 @@ from qcodes.station import Station
 from perovskite_meas.bench import Bench, BenchSpec, read_bench
 from perovskite_meas.core.clock import Clock, WallClock
 from perovskite_meas.core.errors import BenchError, UsageError, did_you_mean
-from perovskite_meas.core.tables import table, world_file
+from perovskite_meas.core.tables import packaged_file, table, world_file
 
 from ._station import (
     close_instruments,
@@ -26,6 +26,7 @@ from ._station import (
 )
 
 _worlds_in_use: dict[str, str] = {}
+_NOT_VIRTUAL = "world= and seed= are for a virtual bench that is opened here; {}"
 
 
 class QCoDeSBench(Bench):
@@ -85,12 +86,14 @@ class QCoDeSBench(Bench):
 
 
 def bench_file(path: str | Path) -> Path:
-    """Return the bench file for a path, a folder that holds one, or a packaged table's name."""
+    """Return the bench file for a path, a folder that holds one, a packaged table's name or "<table>/<file>"."""
     given = Path(path)
     if given.is_dir():
         return given / "bench.yaml"
-    if given.exists() or given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
+    if given.exists():
         return given
+    if given.suffix in (".yaml", ".yml") or len(given.parts) > 1:
+        return packaged_file(given) or given
     return table(str(path)) / "bench.yaml"
 
 
@@ -100,7 +103,8 @@ def load_bench(
     """Open a bench: validate its file, open or adopt its station, bind roles, limits and calibrations.
 
     Args:
-        path: `bench.yaml`, the folder that holds it, or the name of a packaged table.
+        path: `bench.yaml`, the folder that holds it, or the name of a packaged table; its other
+            benches are "<table>/<file>".
         station: an open QCoDeS station to adopt; it is not closed with the bench, and runs go into the
             lab's current database and experiment.
         world: another world file for a virtual table.
@@ -122,7 +126,7 @@ def load_bench(
     if adopted or not names:
         if world is not None or seed is not None:
             why = "the station is already open" if adopted else f"{spec.station.name} names no virtual laboratory"
-            raise UsageError(f"world= and seed= are for a virtual bench that is opened here; {why}")
+            raise UsageError(_NOT_VIRTUAL.format(why))
         libraries = {name: pyvisa.ResourceManager(name).visalib for name in names}
     else:
         libraries = _new_worlds(names, spec, world, seed)
@@ -177,14 +181,29 @@ class ClosedBench(Bench):
         """Close nothing."""
 
 
-def closed_bench(path: str | Path) -> ClosedBench:
+def closed_bench(path: str | Path, *, world: str | Path | None = None, seed: int | None = None) -> ClosedBench:
     """Read a bench and its station file without opening anything.
+
+    Args:
+        path: of the bench.
+        world: checked as `load_bench` would, in place of the bench's own.
+        seed: likewise.
 
     Raises:
         BenchError: every problem of the files.
+        UsageError: `world` or `seed` for a real table, or a world that this table cannot be.
     """
     spec = read_bench(bench_file(path))
-    return ClosedBench(spec, read_station(spec.station))
+    station = read_station(spec.station)
+    if world is not None or seed is not None:
+        names = visa_libraries(station)
+        if not names:
+            raise UsageError(_NOT_VIRTUAL.format(f"{spec.station.name} names no virtual laboratory"))
+        chosen = _chosen_world(spec, world, seed)
+        for name in names:
+            library: Any = pyvisa.ResourceManager(name).visalib
+            library.check(world=chosen, seed=seed)
+    return ClosedBench(spec, station)
 
 
 def _refuse_if_in_use(names: tuple[str, ...]) -> None:
@@ -197,16 +216,21 @@ def _refuse_if_in_use(names: tuple[str, ...]) -> None:
 
 def _new_worlds(names: tuple[str, ...], spec: BenchSpec, world: str | Path | None, seed: int | None) -> dict[str, Any]:
     """Start a new World in each library; sessions that someone has opened there end, so names are checked before."""
-    _refuse_odd_seed(seed)
-    chosen = spec.world if world is None else world_file(world)
-    if chosen is not None and not chosen.is_file():
-        raise BenchError(f"{spec.path}: the world file is missing:", [f"{chosen} does not exist"])
+    chosen = _chosen_world(spec, world, seed)
     libraries: dict[str, Any] = {}
     for name in names:
         library: Any = pyvisa.ResourceManager(name).visalib
         library.reset(world=chosen, seed=seed, speed=spec.clock_speed)
         libraries[name] = library
     return libraries
+
+
+def _chosen_world(spec: BenchSpec, world: str | Path | None, seed: int | None) -> Path | None:
+    _refuse_odd_seed(seed)
+    chosen = spec.world if world is None else world_file(world)
+    if chosen is not None and not chosen.is_file():
+        raise BenchError(f"{spec.path}: the world file is missing:", [f"{chosen} does not exist"])
+    return chosen
 
 
 def _refuse_odd_seed(seed: object) -> None:

@@ -37,6 +37,10 @@ class Fringe:
     background: float = 0.0
     chi2: float = 1.0
 
+    def __repr__(self) -> str:
+        shown = f"visibility={self.visibility:.4g}, sigma={self.sigma:.2g}, phase={self.phase:.4f}"
+        return f"Fringe({shown}, offset={self.offset:.6g}, background={self.background:.4g}, chi2={self.chi2:.3f})"
+
     @property
     def amplitude(self) -> float:
         """Counts per point."""
@@ -82,13 +86,18 @@ def fit_fringes(phase: Floats, counts: NDArray[np.generic], background: float = 
         background: counts per point that show no fringes.
 
     Raises:
-        UsageError: fewer than four points, other shapes, or phases that all are alike.
+        UsageError: fewer than four points, other shapes, phases that all are alike, or what is no count.
     """
     phase, values = np.asarray(phase, np.float64), np.asarray(counts, np.float64)
     if phase.ndim != 1 or values.shape != phase.shape or len(phase) < 4:
         raise UsageError(
             f"fringes are fitted to at least four points, one count per phase; got {phase.shape} phases and "
             f"{values.shape} counts"
+        )
+    if not (np.isfinite(phase).all() and np.isfinite(values).all() and (values >= 0).all()):
+        raise UsageError(
+            "fringes are fitted to finite phases and to counts of 0 or more, as their variance is their mean; "
+            "hand in raw counts, and what is to be taken off as `background`"
         )
     design = _design(phase)
     mean = values.mean()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import HardwareFault, UsageError
 from ..core.tags import Tags, Times
-from ..core.units import show
+from ..core.units import show, to_unit
 
 _LOOSE = 0.02
 """Share of a cycle by which the controller's cycle may differ from what it was told."""
@@ -18,6 +18,8 @@ _TIGHT = 0.002
 """Share of a cycle by which a trigger may come beside its tooth."""
 _SOME = 64
 """Triggers at the beginning that tell the comb."""
+_LONGEST = 1e5
+"""s: what is longer was given in ps."""
 _PS = 1e12
 
 
@@ -36,8 +38,8 @@ def fold_ramps(
     tags: Tags,
     trigger: int,
     signal: int,
-    period: float,
-    forward: float,
+    period: float | str,
+    forward: float | str,
     points: int,
     max_sweeps: int,
     *,
@@ -49,8 +51,8 @@ def fold_ramps(
         tags: one recording, in any order.
         trigger: input that hears the start of every cycle.
         signal: input whose photons are counted.
-        period: of a cycle, in s.
-        forward: s of a cycle, from its start, that are counted.
+        period: of a cycle, in s, or text with its unit ("160 ms").
+        forward: how much of a cycle, from its start, is counted; likewise.
         points: into which `forward` is cut.
         max_sweeps: later cycles are left out.
         skip: so many of the first cycles are left out, too.
@@ -67,7 +69,9 @@ def fold_ramps(
     return fold_sweeps(tags, signal, starts, forward, points), starts / _PS
 
 
-def ramp_cycles(tags: Tags, trigger: int, period: float, forward: float, max_sweeps: int, *, skip: int = 0) -> Cycles:
+def ramp_cycles(
+    tags: Tags, trigger: int, period: float | str, forward: float | str, max_sweeps: int, *, skip: int = 0
+) -> Cycles:
     """Return the complete cycles of a recording, as their triggers tell.
 
     The triggers must stand like the teeth of a comb, whose pitch may differ from `period` by 2 %; what stands between
@@ -78,10 +82,12 @@ def ramp_cycles(tags: Tags, trigger: int, period: float, forward: float, max_swe
         UsageError: sweeps that cannot be.
         HardwareFault: no trigger, far too many, of another pitch, or more cycles without one than with one.
     """
-    if not 0 < forward <= period or max_sweeps < 1 or skip < 0:
+    period, forward = to_unit(period, "s"), to_unit(forward, "s")
+    if not 0 < forward <= period < _LONGEST or max_sweeps < 1 or skip < 0:
         raise UsageError(
             f"cycles of {period:g} s of which {forward:g} s are used, at most {max_sweeps} without the first {skip}: "
-            "the used part is above 0 and at most the cycle, at least one is used"
+            f"the used part is above 0 and at most the cycle, at least one is used, and no cycle takes {_LONGEST:g} s; "
+            "write these times in s or with a unit such as '160 ms'"
         )
     times = np.sort(tags.of(trigger)).astype(np.float64)
     length, cycle, used = float(tags.duration), period * _PS, forward * _PS
@@ -103,7 +109,7 @@ def ramp_cycles(tags: Tags, trigger: int, period: float, forward: float, max_swe
     return Cycles(kept.astype(np.int64), missing, len(times) - len(starts))
 
 
-def fold_sweeps(tags: Tags, channel: int, starts: Times, forward: float, points: int) -> NDArray[np.int64]:
+def fold_sweeps(tags: Tags, channel: int, starts: Times, forward: float | str, points: int) -> NDArray[np.int64]:
     """Return the photons of one input by sweep and point.
 
     A photon x ps after the start of a sweep belongs to point floor(points x / forward), in whole numbers: points are
@@ -113,7 +119,7 @@ def fold_sweeps(tags: Tags, channel: int, starts: Times, forward: float, points:
         tags: one recording, in any order.
         channel: input.
         starts: of the sweeps, ps, rising, shape (n,).
-        forward: s that are counted of each sweep.
+        forward: how much of each sweep is counted, in s or with its unit.
         points: into which they are cut.
 
     Returns:
@@ -122,10 +128,11 @@ def fold_sweeps(tags: Tags, channel: int, starts: Times, forward: float, points:
     Raises:
         UsageError: sweeps that overlap, or no point.
     """
-    span = round(forward * _PS)
+    seconds = to_unit(forward, "s")
+    span = round(seconds * _PS) if 0 < seconds < _LONGEST else 0
     if points < 1 or span < points or (len(starts) > 1 and int(np.diff(starts).min()) < span):
         raise UsageError(
-            f"{len(starts)} sweeps of {forward:g} s in {points} points: at least one point of 1 ps, and no sweep may "
+            f"{len(starts)} sweeps of {seconds:g} s in {points} points: at least one point of 1 ps, and no sweep may "
             "begin before the last one has ended"
         )
     if not len(starts):

@@ -119,3 +119,14 @@ def spread(delays: Sequence[float], number: int) -> list[float]:
     low, high = min(delays), max(delays)
     middle = [(low + high) / 2] if number == 1 else np.linspace(low, high, number).tolist()
     return [float(delay) for delay in (middle if number else [])]
+
+
+def why_power(watt: float, power: float, factors: Sequence[float]) -> str:
+    """Say that a power in W is one of `area_powers` and what to do; '' where it is the power itself."""
+    factor = max(factors)
+    if factor <= 1 or not abs(watt / (factor * power) - 1) < 1e-6:
+        return ""
+    return (
+        f"area_powers asks for {factor:g} x power = {factor:g} x {show(power, 'W')} at the sample (choose smaller "
+        "area_powers, a single one leaves the check of the pulse area out, or less power)"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from perovskite_meas.photons.fringes import Overlap, pulse_overlap
 
 _CLEAR = 0.1
 """Visibility above which fringes are there beyond doubt."""
+_BEYOND = 0.3
+"""Visibility above which a misfit is no objection: an open-loop axis bends its fringes."""
 _FINE = np.linspace(-1.5, 1.5, 7)
 """Delays of the fine search, in pulse durations."""
 
@@ -20,7 +23,7 @@ Take = Callable[[float], tuple[Mapping[str, Any], bool]]
 
 
 def find_zero(
-    take: Take, duration: float, reach: float, span: tuple[float, float]
+    take: Take, require: Callable[[Row], None], duration: float, reach: float, span: tuple[float, float]
 ) -> Generator[Row, None, Overlap | None]:
     """Search zero delay outwards, climb to its top, then scan the top; yields every burst and returns the result.
 
@@ -29,30 +32,36 @@ def find_zero(
     Args:
         take: takes one burst on the monitor at a delay in ps from the calibrated zero; returns its row, which
             tells the visibility, and whether nothing at all was recorded.
+        require: refuses a burst in which the monitor saw no light.
         duration: expected of the pulse, in ps.
         reach: farthest from the calibrated zero, in ps.
         span: delays within the axis, in ps.
 
     Raises:
-        HardwareFault: no fringes within the reach, or no top.
+        HardwareFault: no light on the monitor, no fringes within the reach, or no top.
     """
     # By the delay that was read back, not by what was asked for.
     seen: dict[float, tuple[float, float]] = {}
     steps = [sign * number * 1.5 * duration for number in range(int(reach / (1.5 * duration)) + 1) for sign in (1, -1)]
     outwards = [delay for delay in dict.fromkeys(steps) if span[0] <= delay <= span[1]]
-    counted = 0.0
+    counted = seconds = 0.0
     for delay in outwards:
         row, blank = take(delay)
         yield row
-        counted += float(np.sum(row["monitor"]))
+        if not blank:
+            require(row)
+        photons = float(np.sum(row["monitor"]))
+        counted += photons
+        seconds += row["sweeps"] * np.shape(row["monitor"])[-1] * row["exposure"]
         seen[row["delay"]] = visibility, sigma = row["visibility_running"], row["visibility_sigma"]
-        if blank or visibility > max(_CLEAR, 8 * sigma):
+        if blank or visibility > max(_CLEAR, 8 * math.sqrt(2 / max(1.0, photons)), min(8 * sigma, _BEYOND)):
             break
     else:
         raise HardwareFault(
-            f"no fringes of the laser on the monitor within {reach:g} ps of the calibrated zero delay "
-            f"({counted:.0f} photons in {len(outwards)} bursts): check that both arms reach the monitor, their "
-            "overlap, and the zero of the calibration 'delay'; widen zero_span, or set it to 0 to go without"
+            f"no fringes of the laser on the monitor within {reach:g} ps of the calibrated zero delay, though it sees "
+            f"light ({counted:.0f} photons in {len(outwards)} bursts, {counted / seconds:.3g} cps): check that both "
+            "arms reach the monitor, that they overlap there, and the zero of the calibration 'delay'; widen "
+            "zero_span; or set it to 0 to go without"
         )
     for _ in range(2 * len(outwards) + 4):
         top = max(seen, key=lambda delay: seen[delay][0])

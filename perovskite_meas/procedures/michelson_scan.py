@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import pydantic
 
-from perovskite_meas.core.columns import Column
+from perovskite_meas.core.columns import Column, Row
 from perovskite_meas.core.errors import ParameterError
 from perovskite_meas.core.procedure import Procedure, Rows, param
 from perovskite_meas.core.roles import (
@@ -25,7 +25,8 @@ from perovskite_meas.core.roles import (
 from perovskite_meas.core.sweeps import Linspace, Sweep, Values
 
 from ._michelson_bursts import Recorder, Shape, Stepped, Streamed
-from ._michelson_order import ordered, refuse, shape_problems, span_problems, spread, travel_of
+from ._michelson_dark import DarkCounts
+from ._michelson_order import ordered, refuse, shape_problems, span_problems, spread, travel_of, why_power
 from ._michelson_table import SERIES, Roles, Table
 from ._michelson_zero import find_zero
 
@@ -119,6 +120,10 @@ class MichelsonScan(Procedure):
             raise ValueError(problems)
         return self
 
+    def why_power(self, watt: float) -> str:
+        """Say where a power is one of `area_powers`."""
+        return why_power(watt, self.power, [*self.area_powers])
+
     def measure(
         self,
         *,
@@ -151,27 +156,39 @@ class MichelsonScan(Procedure):
             self.wavelength,
             1 if stepped else max(self.sweeps, self.control_sweeps),
         )
-        monitored = tagger is not None and "monitor" in tagger.inputs()
+        inputs = {} if tagger is None else tagger.inputs()
+        dark = DarkCounts(inputs, attenuator is not None or (shutter_a is not None and shutter_b is not None))
         table.begin()
-        yield from self._in_the_dark(table, monitored)
+        yield from self._in_the_dark(table, dark, "monitor" in inputs)
         problems = span_problems(delay, visited, table.zero)
         if problems:
             raise ParameterError("MichelsonScan stops before any light on the sample:", problems)
+        lit = self._lit(table)
+        yield from dark.ending(lit, table) if self.fading > 0 else lit
+
+    def _lit(self, table: Table) -> Rows:
+        """Yield everything that gives the sample light, and the last dark."""
         yield from self._controls(table)
         yield from self._scan(table)
         yield from self._arms(table)
         table.set_power(0.0)
         yield table.row("dark", self.control_sweeps)
 
-    def _in_the_dark(self, table: Table, monitored: bool) -> Rows:
+    def _in_the_dark(self, table: Table, dark: DarkCounts, monitored: bool) -> Rows:
         """Yield the dark, reference light over the delays, and the search for zero delay."""
         table.set_power(0.0)
         table.move(min(self.delays))
-        yield table.row("dark", self.control_sweeps)
+        row = table.row("dark", self.control_sweeps)
+        yield row
+        dark.learn(row)
         if table.roles.reference is not None and monitored:
-            for tau in spread([*self.delays], self.reference_delays):
+            visited = spread([*self.delays], self.reference_delays)
+            for tau in visited:
                 table.move(tau)
-                yield table.row("reference", self.control_sweeps)
+                row = table.row("reference", self.control_sweeps)
+                yield row
+                if not table.blank:
+                    dark.require_reference(row, self.wavelength, abs(tau) > 3 * self.pulse)
         table.set_power(self.power)
         low, high = table.roles.delay.span()
         if monitored and self.zero_span and low <= 0 <= high:
@@ -180,7 +197,10 @@ class MichelsonScan(Procedure):
                 table.move(tau)
                 return table.row("zero", self.control_sweeps), table.blank
 
-            table.found_zero((yield from find_zero(take, self.pulse, self.zero_span, (low, high))))
+            def require(row: Row) -> None:
+                dark.require_monitor(row, "the laser", "zero_span = 0 goes on without the monitor")
+
+            table.found_zero((yield from find_zero(take, require, self.pulse, self.zero_span, (low, high))))
 
     def _controls(self, table: Table) -> Rows:
         """Yield arm a at several powers, each arm alone, and both beside the emitter."""

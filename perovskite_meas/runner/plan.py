@@ -16,6 +16,7 @@ from perovskite_meas.core.units import show
 
 if TYPE_CHECKING:
     from perovskite_meas.bench import Bench
+    from perovskite_meas.core.columns import Column
     from perovskite_meas.core.procedure import Procedure
 
 
@@ -59,11 +60,10 @@ class Plan:
         for name, forecast in self.forecasts.items():
             text.append(f"{name}:")
             text.append(f"  count rate     up to {_known(forecast.count_rate, 'cps')}")
-            if forecast.mean_excitations is None:
-                text.append("  <N>            unknown")
-            else:
+            if forecast.mean_excitations is not None:
                 text.append("  <N>            {:.3g} to {:.3g}".format(*forecast.mean_excitations))
             text += [f"  sigma({key}) {100 * value:.2g} %" for key, value in forecast.sigma.items()]
+            text += [f"  {note}" for note in forecast.notes]
             text += [f"  unknown: {item}" for item in forecast.unknown]
         return text
 
@@ -108,10 +108,14 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
     finally:
         rows.close()
     planned = xr.Dataset(
-        {name: ("row", np.asarray(kept[name]), columns[name].attrs()) for name in columns if not columns[name].array},
+        {
+            name: _column(columns[name], kept[name])
+            for name in columns
+            if not columns[name].array or _is_line(kept[name])
+        },
         attrs={"conditions": bench.conditions()},
     )
-    problems = list(rehearsal.problems)
+    problems = rehearsal.refusals(procedure.why_power)
     forecasts: dict[str, Forecast] = {}
     for name in procedure.analyses:
         forecast = _forecast(find("analyses", name), planned)
@@ -131,6 +135,17 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
         forecasts=forecasts,
         problems=tuple(problems),
     )
+
+
+def _column(column: Column, values: list[Any]) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
+    made = np.asarray(values)
+    return ("row", *(f"{column.name}_{axis}" for axis in range(made.ndim - 1))), made, column.attrs()
+
+
+def _is_line(values: list[Any]) -> bool:
+    """Return whether every row holds one line of one length; larger arrays hold what nobody knows beforehand."""
+    shapes = {np.shape(value) for value in values}
+    return len(shapes) == 1 and len(shapes.pop()) == 1
 
 
 def _forecast(analysis: Analysis[Any], planned: xr.Dataset) -> Forecast | None:

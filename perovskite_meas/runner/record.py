@@ -14,7 +14,7 @@ from .folder import label, stored_status
 from .hooks import stored_results
 
 
-@dataclass
+@dataclass(repr=False)
 class Record:
     """One run.
 
@@ -45,6 +45,13 @@ class Record:
         # A script may change its working directory before it opens the report.
         if self.folder is not None:
             self.folder = self.folder.absolute()
+
+    def __repr__(self) -> str:
+        rows = self.data.sizes.get("row", 0)
+        return (
+            f"Record({self.procedure}, {self.status}, {rows} rows, results: {', '.join(self.results) or 'none'}, "
+            f"folder: {self.folder})"
+        )
 
     @cached_property
     def dataset(self) -> Any:

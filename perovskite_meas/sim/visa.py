@@ -71,6 +71,15 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         file = None if world is None else world_file(Path(world))
         self.adopt(World.load(file, table=self._table, seed=seed, clock=SimClock(speed)))
 
+    def check(self, world: str | Path | None = None, seed: int | None = None) -> None:
+        """Refuse with a UsageError what `reset` would refuse of this world, and change nothing."""
+        from .world import World
+
+        file = None if world is None else world_file(Path(world))
+        made = World.load(file, table=self._table, seed=seed, clock=SimClock(0.0))
+        for address, wiring in made.config.instruments.items():
+            wire_up(made, address, wiring)
+
     def adopt(self, world: World) -> None:
         """Put every instrument of the wiring table of `world` in place of the ones before.
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from perovskite_meas.bench.calibration_file import from_mapping, to_yaml
+from perovskite_meas.bench.calibration_file import from_mapping, read_calibration, to_yaml
+from perovskite_meas.bench.document import Node
 from perovskite_meas.core.delay_scale import LIGHT
 from perovskite_meas.core.errors import BenchError
 from perovskite_meas.core.value import Value
@@ -74,3 +75,22 @@ def test_a_wrong_delay_calibration_is_refused_by_line(make_line: Callable[..., A
 def test_a_calibration_of_another_kind_is_refused(make_line: Callable[..., Any]) -> None:
     with pytest.raises(BenchError, match="calibration 'spot' is not one for a delay"):
         make_line({"calibration: delay": "calibration: spot"})
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("delay_piezo", "MichelsonScan finds the zero of each run near it"),
+        ("power_at_sample", "or run PowerCalibration"),
+        ("irf", "HBT measures it"),
+        ("spot", "or state its keys in place of the file"),
+    ],
+)
+def test_a_missing_file_comes_with_the_advice_of_its_kind(name: str, advice: str, tmp_path: Any) -> None:
+    problems: list[str] = []
+    node = Node({"file": "calibrations/gone.yaml"}, "bench.yaml", 3, ("calibrations", name), problems)
+    assert read_calibration(name, node, tmp_path) is None
+    (told,) = problems
+    assert "no file 'calibrations/gone.yaml' beside the bench file" in told
+    assert advice in told
+    assert ("PowerCalibration" in told) == (name == "power_at_sample")

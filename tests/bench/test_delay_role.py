@@ -25,7 +25,7 @@ def test_a_run_begins_with_the_fine_axis_in_its_middle_and_no_ramp(make_line: Ca
     lab["piezo.ramping"].value = True
     lab["piezo.servo"].value = False
     line.begin()
-    assert lab.log == [("piezo.servo", True), ("piezo.ramping", False), ("piezo.position", 7.5)]
+    assert lab.log == [("piezo.ramping", False), ("piezo.servo", True), ("piezo.position", 7.5)]
     lab["piezo.position"].value = 2.0  # by hand
     line.begin()
     assert lab["piezo.position"].value == 7.5
@@ -158,6 +158,26 @@ def test_a_fine_axis_in_volts_goes_by_its_scale(make_line: Callable[..., Any], l
 def test_a_range_in_another_unit_than_the_scale_is_refused(make_line: Callable[..., Any]) -> None:
     with pytest.raises(BenchError, match=r"fine_range is in V, but calibration 'delay' states fine_scale in um/um"):
         make_line({"fine_range: [1 um, 14 um]": "fine_range: [5 V, 70 V]"})
+
+
+def test_ranges_that_cannot_be_are_reported_together_with_everything_else(make_line: Callable[..., Any]) -> None:
+    changes = {
+        "coarse_range: [0 mm, 25 mm]": "coarse_range: [24.5 mm, 0.5 mm], setle: 1 s",
+        "fine_range: [1 um, 14 um]": "fine_range: [5 V, 70 V]",
+    }
+    with pytest.raises(BenchError) as caught:
+        make_line(changes)
+    told = "\n".join(caught.value.problems)
+    assert "roles.delay.coarse_range: must rise, by more than the approach of 0.02 mm; got 24.5 to 0.5 mm" in told
+    assert "roles.delay.fine_range: fine_range is in V, but calibration 'delay'" in told
+    assert "did you mean 'settle'?" in told
+    with pytest.raises(BenchError) as caught:
+        make_line({"[0 mm, 25 mm]": "[25 mm, 0 mm]", "fine_range: [1 um, 14 um]": "fine_range: [5 kg, 70 kg]"})
+    assert {problem.split(": ")[1] for problem in caught.value.problems} == {
+        "roles.delay.coarse_range",
+        "roles.delay.fine_range.0",
+        "roles.delay.fine_range.1",
+    }
 
 
 # dry run --------------------------------------------------------------------------------------------------

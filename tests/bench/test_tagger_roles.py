@@ -85,7 +85,7 @@ def test_a_recording_sets_its_length_once_and_is_watched_for_rate(tagged: Any, l
     tagger.acquire(1.0)
     assert lab.log.count(("harp.seconds", 1.0)) == 1
     lab["harp.tags"].value = recording(10_000, seconds=1e-3)
-    with pytest.raises(LimitError, match=r"count rate 5 Mcps on tagger .*detector 1 exceeds the limit of 2 Mcps"):
+    with pytest.raises(LimitError, match=r"count rate 5 Mcps on tagger .*, detector 1 \(input 0\) exceeds the limit"):
         tagger.acquire(1e-3)
 
 

@@ -2,8 +2,9 @@
 
 import copy
 import pickle
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
+import pydantic
 import pytest
 
 from perovskite_meas.core import Clock, Column, Linspace, Procedure, Rows, Sweep, param
@@ -85,6 +86,29 @@ def test_a_procedure_can_be_copied_and_pickled(kind: type[Procedure]) -> None:
     for again in (copy.copy(whole), copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))):  # noqa: S301
         assert again == whole
         assert again.to_json() == whole.to_json()
+
+
+class Pair(Procedure):
+    """Want two that fit."""
+
+    low: int = param(1, doc="low")
+    high: int = param(2, doc="high")
+    word: Literal["a", "b"] = param("a", doc="word")
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.high < self.low:
+            raise ValueError(f"high = {self.high} is below low = {self.low}: exchange them")
+        return self
+
+
+def test_what_concerns_several_parameters_is_told_as_the_procedure_says_it() -> None:
+    with pytest.raises(ParameterError) as caught:
+        Pair(low=3)
+    assert list(caught.value.problems) == ["high = 2 is below low = 3: exchange them"]
+    with pytest.raises(ParameterError) as caught:
+        Pair(word="c")
+    assert list(caught.value.problems) == ["word: Input should be 'a' or 'b'"]
 
 
 class Positive(Procedure):

@@ -309,3 +309,17 @@ instruments:
     snapshot = station.line.snapshot(update=True)
     assert snapshot["parameters"]["zero"]["value"] == 12.5
     assert snapshot["parameters"]["delay"]["value"] == pytest.approx(1.0)
+
+
+def test_a_delay_from_an_axis_that_is_not_homed_is_warned_about_once(line, stage):
+    axis = stage.axis1
+    axis.home = lambda: axis.referenced(True)
+    axis.add_parameter("referenced", get_cmd=None, set_cmd=None, initial_value=False)
+    with pytest.warns(UserWarning, match=r"line: stage_axis1 is not homed, so .* mean nothing yet; call .*\.home\(\)"):
+        line.delay()
+    line.delay()  # warnings are errors here: once is enough
+    axis.home()
+    line.delay()
+    axis.referenced(False)
+    with pytest.warns(UserWarning, match="stage_axis1 is not homed"):
+        line.delay()

@@ -299,7 +299,6 @@ def bench_at(checkout: Path) -> Iterator[Callable[[str], Any]]:
 
 PHASES = ("before", "soon", "light")
 SAMPLED = {
-    ("ESP301", "reset", "on", "before"),
     ("E-709", "servo off", "on", "light"),
     ("shutter", "unplug", "on", "light"),
 }
@@ -471,9 +470,7 @@ def assert_stopped(bench: Any, record: Any, into: Path) -> None:
 YIELDS = 16
 
 
-@pytest.mark.parametrize(
-    "kept", [pytest.param(kept, marks=[] if kept == 10 else pytest.mark.slow) for kept in range(1, YIELDS)]
-)
+@pytest.mark.parametrize("kept", [pytest.param(kept, marks=pytest.mark.slow) for kept in range(1, YIELDS)])
 def test_a_scan_that_is_closed_at_any_row_is_dark_and_still(bench_at: Callable[[str], Any], kept: int) -> None:
     bench = bench_at("E-709")
     procedure = MichelsonScan(**SHORT)

@@ -113,3 +113,20 @@ def test_visibilities_without_a_maximum_are_refused() -> None:
         pulse_overlap(delay, np.exp(-(delay**2) / 8), np.full(7, 0.01))
     with pytest.raises(UsageError, match="at least four delays"):
         pulse_overlap(delay[:3], np.ones(3), np.ones(3))
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_what_is_no_count_is_refused(wrong: float) -> None:
+    counts = np.full(64, 10.0)
+    counts[3] = wrong
+    with pytest.raises(UsageError, match=r"counts of 0 or more.*hand in raw counts"):
+        fit_fringes(PHASE, counts)
+    phase = PHASE.copy()
+    phase[5] = math.nan
+    with pytest.raises(UsageError, match="finite phases"):
+        fit_fringes(phase, np.ones(64))
+
+
+def test_a_fringe_shows_what_one_looks_for() -> None:
+    shown = repr(fit_fringes(PHASE, expected(0.34, 0.5, 1000.0)))
+    assert shown.startswith("Fringe(visibility=0.34, sigma=0.0053, phase=0.5000, offset=1000,")

@@ -140,3 +140,18 @@ def test_sweeps_that_cannot_be_are_refused() -> None:
         fold_ramps(tags, TRIGGER, SIGNAL, PERIOD, 0.2, POINTS, 3)
     with pytest.raises(UsageError, match="no sweep may begin before the last one has ended"):
         fold_sweeps(tags, SIGNAL, comb(0, 3), 0.2, POINTS)
+
+
+def test_times_of_a_ramp_are_seconds_or_text_with_a_unit() -> None:
+    tags = recording(comb(0, 3), np.array([4 * MS]), 480 * MS)
+    for period, forward in ((0.16, 0.128), ("160 ms", "0.128 s"), ("0.16 s", 0.128)):
+        counts, _ = fold_ramps(tags, TRIGGER, SIGNAL, period, forward, POINTS, 3)
+        assert (counts.shape, counts.sum(), counts[0, 2]) == ((3, POINTS), 1, 1)
+    for period, says in (("160 nm", "cannot be expressed in s"), (None, "is not a quantity in s")):
+        with pytest.raises(UsageError, match=says):
+            fold_ramps(tags, TRIGGER, SIGNAL, period, 0.128, POINTS, 3)  # type: ignore[arg-type]
+    for period, forward in ((160 * MS, 128 * MS), (float("nan"), 0.1), (0.16, float("nan"))):
+        with pytest.raises(UsageError, match="write these times in s or with a unit such as '160 ms'"):
+            fold_ramps(tags, TRIGGER, SIGNAL, period, forward, POINTS, 3)
+    with pytest.raises(UsageError, match="at least one point"):
+        fold_sweeps(tags, SIGNAL, comb(0, 3), 128 * MS, POINTS)

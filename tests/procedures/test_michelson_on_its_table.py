@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyvisa
 
 from perovskite_meas import load_bench, run
 from perovskite_meas.core.errors import HardwareFault, PlanRefusedError
+from perovskite_meas.hosts.qcodes_bench import closed_bench
 from perovskite_meas.photons import read_tags
 from perovskite_meas.procedures import MichelsonScan
 from perovskite_meas.procedures._michelson_table import SERIES
@@ -98,9 +100,63 @@ def test_delays_and_powers_beyond_the_table_are_refused_before_any_light(tmp_pat
     with load_bench("virtual_michelson") as bench:
         with pytest.raises(ValueError, match="delays of 200 ps lie beyond the coarse axis"):
             run(MichelsonScan(**QUICK | {"delays": "Values(3, 200)"}), bench, into=tmp_path, progress=False)
-        with pytest.raises(PlanRefusedError, match="average_power"):
+        with pytest.raises(PlanRefusedError, match="average_power") as refused:
             run(MichelsonScan(**QUICK | {"power": "5 uW"}), bench, into=tmp_path, progress=False)
+        (problem,) = refused.value.problems
+        assert problem.startswith("area_powers asks for 16 x power = 16 x 5 uW at the sample")
+        assert [word in problem for word in ("calibration 'attenuator'", "fluence")] == [True, True]
+        assert problem.count("or change the limit there") == 1
         assert world().light_log() == []
+
+
+@pytest.mark.parametrize(
+    ("lacking", "series", "says"),
+    [
+        (
+            "optics: {reference_rate: 0 cps}",
+            "reference",
+            "no fringes of the reference laser at 7.5 ps",
+        ),
+        ("optics: {monitor_rate: 0 cps}", "zero", "^the laser gives monitor"),
+        ("sample: {brightness: 1 cps}", "power", "the first burst on the emitter gives signal"),
+    ],
+)
+def test_light_that_is_missing_ends_the_scan_at_its_first_burst(
+    lacking: str, series: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "world.yaml").write_text(f"table: michelson\n{lacking}\n", encoding="utf-8")
+    with (
+        load_bench("virtual_michelson", world=tmp_path / "world.yaml") as bench,
+        pytest.raises(HardwareFault, match=says) as caught,
+    ):
+        run(MichelsonScan(**QUICK), bench, into=tmp_path, progress=False)
+    data = caught.value.record.data  # type: ignore[attr-defined]
+    assert data.series.values[-1] == SERIES[series]
+    assert (data.series.values == SERIES[series]).sum() == 1
+
+
+def test_a_dry_run_tells_the_sigma_of_t2_from_the_expectations_and_which_one_is_missing() -> None:
+    with load_bench("virtual_michelson") as bench:
+        planned = plan(MichelsonScan(), bench)
+        lines = planned.lines()
+        bench.expect("pi_power", "2.5 uW")
+        stronger = "\n".join(plan(MichelsonScan(), bench).lines())
+    told = "\n".join(lines)
+    assert planned.forecasts["coherence"].sigma["t2"] == pytest.approx(0.008, rel=0.3)
+    assert "delays         3 to 39 ps: 3.3 T2 of 11 ps" in told
+    assert "pulse area     0.1 pi of each arm" in told
+    assert "pulse area     0.2 pi of each arm" in stronger
+    assert re.search(r"photons        [5-9]0*\d* per burst", told)
+    assert not [word for word in ("<N>", "unknown", "column") if word in told]
+    assert "zero delay" not in told
+    with closed_bench("virtual_michelson") as closed:
+        unsought = plan(MichelsonScan(zero_span=0), closed).lines()
+        assert "  zero delay is not looked for: that of the calibration 'delay' is believed to 0.033 ps" in unsought
+        del closed.spec.sample.expect["brightness"]
+        without = "\n".join(plan(MichelsonScan(), closed).lines())
+    assert "unknown: sample.expect.brightness" in without
+    assert "sigma(t2)" not in without
+    assert "3.3 T2" in without
 
 
 def test_pymeasure_has_the_scan_with_its_choices() -> None:

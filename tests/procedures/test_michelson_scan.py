@@ -19,6 +19,7 @@ from perovskite_meas.core.roles import Count, DelayReading, PowerReading
 from perovskite_meas.core.tags import Tags
 from perovskite_meas.procedures import MichelsonScan
 from perovskite_meas.procedures._michelson_table import SERIES
+from perovskite_meas.procedures._michelson_zero import find_zero
 
 T2, PULSE, ZERO, OFFSET_UM = 11.0, 2.0, 0.4, 0.05
 """ps, ps, ps from the calibrated zero, um."""
@@ -83,6 +84,8 @@ class Optics:
         self.ramp: Ramp | None = None
         self.watt, self.beside = 0.0, False
         self.brightness, self.dead, self.stretch = 4e4, False, 1.0
+        self.laser, self.reference, self.leak = 1e5, 2e5, 150.0
+        self.least = 0.0
         self.wires = {"signal": SIGNAL, "monitor": MONITOR, "trigger": TRIGGER}
         self.moves: list[float] = []
         self.reach = (-50.0, 60.0)
@@ -141,7 +144,7 @@ class Optics:
 
     def minimum(self) -> None:
         assert not self.main.open
-        self.watt = 0.0
+        self.watt = self.least
 
     def read_power(self, seconds: float) -> PowerReading:
         return PowerReading(1.01 * self.watt, 10 * self.watt)
@@ -168,11 +171,11 @@ class Optics:
         signal = np.full_like(um, 100.0)
         if self.main.open:
             shown = 0.0 if self.beside else self.brightness * min(self.watt / 0.2e-6, 4.0) / 2
-            signal += shown * arms * (1 + both * 0.8 * np.exp(-np.abs(tau) / T2) * fringe) + 150
+            signal += shown * arms * (1 + both * 0.8 * np.exp(-np.abs(tau) / T2) * fringe) + self.leak
         overlap = 0.9 * np.exp(-math.log(2) * (tau / PULSE) ** 2)
-        monitor = 100 + 1e5 * self.watt / 0.2e-6 * arms * (1 + both * overlap * fringe)
+        monitor = 100 + self.laser * self.watt / 0.2e-6 * arms * (1 + both * overlap * fringe)
         if self.light.open:
-            monitor += 2e5 * arms * (1 + both * 0.97 * np.cos(2 * math.pi * travel / (632.816e-3 / LIGHT)))
+            monitor += self.reference * arms * (1 + both * 0.97 * np.cos(2 * math.pi * travel / (632.816e-3 / LIGHT)))
         return signal, monitor
 
     # detectors
@@ -426,6 +429,88 @@ def test_without_fringes_on_the_monitor_the_scan_ends_before_any_light(monkeypat
         measured(optics)
     assert "open main" not in optics.log
     assert optics.is_dark()
+
+
+def test_strong_fringes_that_an_open_loop_axis_bends_are_fringes_and_few_photons_are_not() -> None:
+    def searched(visibility: float, sigma: float, photons: float) -> int:
+        """Return how many bursts a search of 3 ps takes that sees the same everywhere near zero."""
+        taken: list[float] = []
+
+        def take(delay: float) -> tuple[dict[str, Any], bool]:
+            taken.append(delay)
+            shown = {"visibility_running": visibility * math.exp(-(delay**2) / 6), "visibility_sigma": sigma}
+            return {
+                **shown,
+                "delay": delay,
+                "monitor": np.full((2, 16), photons / 32),
+                "sweeps": 2,
+                "exposure": 2e-3,
+            }, False
+
+        list(find_zero(take, lambda row: None, 2.0, 3.0, (-50.0, 50.0)))
+        return len(taken)
+
+    # Seen with a KPZ101 that was never linearised: 2 sweeps of 16 points, 7535 photons.
+    assert searched(0.833, 0.105, 7535) > 3
+    for faint in ((0.833, 0.2, 100), (0.2, 0.03, 7535)):
+        with pytest.raises(HardwareFault, match="no fringes of the laser"):
+            searched(*faint)
+
+
+@pytest.mark.parametrize(
+    ("dead", "changes", "says"),
+    [
+        ("reference", {}, r"the reference laser gives monitor \(input 1\) nothing above its dark counts: \d+ photons "
+         r"in 192 ms, where \d+ come in the dark: .*reference_delays = 0 goes on without it"),
+        ("reference", {"least": 2e-9, "control_sweeps": 60}, r"monitor \(input 1\) shows no fringes of the reference "
+         r"laser at (15|24) ps, only other light: .*reference_delays = 0 goes on without it"),
+        ("laser", {}, r"^the laser gives monitor \(input 1\) nothing above its dark counts: .*its light is on"),
+        ("laser", {"reference_delays": 0}, r"monitor's detector, power and cable; zero_span = 0 goes on without"),
+    ],
+)  # fmt: skip
+def test_a_monitor_that_sees_dark_counts_alone_ends_the_scan_before_any_light_on_the_dot(
+    dead: str, changes: dict[str, Any], says: str
+) -> None:
+    optics = Optics()
+    setattr(optics, dead, 0.0)
+    optics.least = changes.get("least", 0.0)
+    with pytest.raises(HardwareFault, match=says):
+        measured(optics, **{name: value for name, value in changes.items() if name != "least"})
+    assert "open main" not in optics.log
+    assert optics.is_dark()
+
+
+def test_light_without_fringes_on_the_monitor_is_told_from_no_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ZERO", 45.0)
+    with pytest.raises(HardwareFault, match=r"though it sees light \(\d+ photons in 13 bursts, 2e\+05 cps\)"):
+        measured(Optics())
+
+
+@pytest.mark.parametrize("without", [(), ("attenuator",), ("shutter_a", "shutter_b")])
+def test_an_emitter_that_shows_nothing_takes_one_burst_and_no_more(without: tuple[str, ...]) -> None:
+    optics = Optics()
+    optics.brightness = optics.leak = 0.0
+    optics.watt = 0.2e-6
+    optics.a.open = optics.b.open = "shutter_a" in without
+    scan = MichelsonScan(**QUICK)
+    rows: list[dict[str, Any]] = []
+    says = r"first burst on the emitter gives signal \(input 0\) nothing above .*fading = 0 goes on"
+    with pytest.raises(HardwareFault, match=says):
+        rows.extend(dict(row) for row in scan.measure(**roles(optics, **dict.fromkeys(without))))
+    assert optics.log.count("open main") == 1
+    assert rows[-1]["series"] in [SERIES[name] for name in ("power", "arm_a", "off_emitter")]
+    assert not optics.main.open
+    assert not optics.beside
+    optics = Optics()
+    optics.brightness = optics.leak = 0.0
+    assert len(of(measured(optics, fading=0), "on")) == 4
+
+
+def test_a_power_that_area_powers_asks_for_is_told_by_that_name() -> None:
+    scan = MichelsonScan(power="5 uW")
+    assert scan.why_power(80e-6).startswith("area_powers asks for 16 x power = 16 x 5 uW at the sample (choose smaller")
+    assert scan.why_power(5e-6) == ""
+    assert MichelsonScan(power="5 uW", area_powers="1").why_power(5e-6) == ""
 
 
 def test_a_zero_that_leaves_no_room_for_the_delays_is_refused_before_any_light() -> None:

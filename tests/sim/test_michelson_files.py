@@ -10,6 +10,7 @@ from perovskite_meas.core.errors import ProblemsError, UsageError
 from perovskite_meas.core.tables import tables_folder
 from perovskite_meas.sim.clock import SimClock
 from perovskite_meas.sim.tables import world_file
+from perovskite_meas.sim.visa import TwinVisaLibrary
 from perovskite_meas.sim.world import MichelsonConfig, World, WorldConfig, load_config
 
 TABLE = "virtual_michelson"
@@ -155,3 +156,59 @@ def test_sessions_differ_and_the_same_seed_gives_the_same_session():
         assert len(set(drawn)) == 4, name
         assert drawn[2] == world_of(seed=2).truth(name)
     assert {abs(float(world_of(seed=seed).truth("phase_drift"))) for seed in range(8)} == {0.02}
+
+
+# the wiring of a copy ---------------------------------------------------------------------------------------
+
+PIEZO, KPZ = "TCPIP0::192.168.0.10::50000::SOCKET", "ASRL7::INSTR"
+
+
+def copied(tmp_path, change):
+    """Return what a copy of the packaged world file says after a change, laid over the packaged one."""
+    text = (tables_folder() / TABLE / "world.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "world.yaml"
+    file.write_text(change(text), encoding="utf-8")
+    return load_config(file, TABLE).instruments
+
+
+def test_a_port_deleted_from_a_copy_is_unplugged(tmp_path):
+    found = copied(tmp_path, lambda text: text.replace("axis_1: fine, trigger: trigger", "axis_1: fine"))
+    assert found[PIEZO] == [{"device": "E-709", "axis_1": "fine"}]
+    assert found[KPZ] == [{"device": "KPZ101", "port": "fine", "trigger": "trigger"}], "the others stay"
+
+
+@pytest.mark.parametrize("word", ["null", "off", "", "false"])
+def test_a_port_or_an_instrument_may_be_written_off(laid_over, word):
+    over = laid_over(f"instruments: {{{KPZ}: {{device: KPZ101, port: fine, trigger: {word}}}, ASRL8::INSTR: {word}}}")
+    assert over.instruments[KPZ] == [{"device": "KPZ101", "port": "fine"}]
+    assert "ASRL8::INSTR" not in over.instruments
+    assert over.instruments[PIEZO] == load_config(None, TABLE).instruments[PIEZO]
+
+
+def test_an_unplugged_trigger_is_heard_by_no_tagger(laid_over):
+    library = TwinVisaLibrary(TABLE)
+    for change, heard in (("", 4), (f"instruments: {{{KPZ}: {{device: KPZ101, port: fine, trigger: off}}}}", 0)):
+        world = World(laid_over(change), 1, SimClock(speed=0))
+        library.adopt(world)
+        device = library.device(KPZ)
+        trigger = device._trigger
+        if trigger is not None:
+            trigger.pulses(0.0, 0.1)
+        world.clock.sleep(0.35)
+        assert int((world.port("tagger").record(0.0, 0.35).channels == 2).sum()) == heard
+
+
+def test_a_port_that_cannot_be_spared_is_named(laid_over):
+    world = World(laid_over(f"instruments: {{{KPZ}: {{device: KPZ101, port: off}}}}"), 1, SimClock(speed=0))
+    with pytest.raises(UsageError, match=r"ASRL7::INSTR: KPZ101 needs 'port'; name what it works on"):
+        TwinVisaLibrary(TABLE).adopt(world)
+
+
+def test_a_piezo_in_volts_moves_as_the_world_says(laid_over):
+    library = TwinVisaLibrary(TABLE)
+    for change, scale in (("", 0.2), ("optics: {fine_sensitivity: 0.1 um/V}", 0.1)):
+        library.adopt(World(laid_over(change), 1, SimClock(speed=0)))
+        assert library.device(KPZ)._um_per_volt == pytest.approx(scale)
+    own = f"instruments: {{{KPZ}: {{device: KPZ101, port: fine, um_per_volt: 0.15}}}}"
+    library.adopt(World(laid_over(own), 1, SimClock(speed=0)))
+    assert library.device(KPZ)._um_per_volt == pytest.approx(0.15), "an actuator of its own goes before"

@@ -43,11 +43,9 @@ def beat_is_found(found: Any) -> bool:
 
 
 def width_is_found(found: Any) -> bool:
-    """Tell whether a wandering line was seen, and its Gaussian width came out where it is claimed."""
+    """Tell whether a wandering line was seen, and its Gaussian width came out."""
     own, truth = found.result, found.truths["inhomogeneous"]
-    if own.model in ("voigt", "gaussian"):
-        return own.inhomogeneous is not None and abs(own.inhomogeneous.pull(truth)) < 4
-    return "the line wanders" in " | ".join(own.notes)
+    return bool(own.model == "voigt" and abs(own.inhomogeneous.pull(truth)) < 4)
 
 
 def naive_is_worse(found: Any) -> bool:
@@ -58,7 +56,7 @@ def naive_is_worse(found: Any) -> bool:
 BARE = {"imperfections": "off"}
 CASES = (
     Case("default", share=1.0, goal=0.03, bound=2.2, others=OTHERS, check=naive_is_worse),
-    Case("2e5 cps", bright=10.0, share=0.16, goal=0.015),
+    Case("2e5 cps", bright=10.0, share=0.16, settings={"area_powers": Values(1, 2, 4)}, goal=0.015),
     Case("2e3 cps", bright=0.1, share=0.16, goal=0.09),
     Case("nothing but photon noise", BARE, share=0.3, goal=0.03, bound=1.3, others=OTHERS),
     Case("bench_kpz", bench="bench_kpz.yaml", share=0.1, goal=0.03),
@@ -78,7 +76,8 @@ CASES = (
         {"imperfections.spectral_diffusion": "40 ueV", "sample.diffusion_time": "50 ms"},
         vary=False,
         share=0.1,
-        goal=0.15,
+        goal=0.08,
+        flag="the line wanders",
         check=width_is_found,
     ),
     Case(
@@ -98,7 +97,7 @@ CASES = (
     Case("laser in place of the emitter", {"sample.kind": "laser"}, vary=False, refused=""),
     Case("pulses of 6 ps, stated as 2 ps", {"laser.pulse_duration": "6 ps"}, vary=False, goal=0.06),
     Case("no scanner for background", settings={"background_delays": 0}, flag="no off_emitter rows", goal=0.05),
-    Case("stepped", settings=STEPPED, honest=False, flag="one slow sweep"),
+    Case("stepped", settings=STEPPED, honest=False, may_refuse=True, flag="one slow sweep"),
     Case("stepped, steady emitter", {"imperfections.blinking": "off"}, settings=STEPPED, goal=0.06, honest=False),
 )
 
@@ -129,7 +128,8 @@ def line(name: str, found: list[Any]) -> str:
         low, middle, high = np.nanpercentile([one.pull(other) for one in found], (16, 50, 84))
         text += f", {other} {middle:+.2f} +- {(high - low) / 2:.2f}"
     ratio = np.nanstd(errors / [one.bound for one in found])
-    naive = np.nanmedian([one.result.naive["max_min"].nominal / one.truths["t2"] - 1 for one in found])
+    simple = [one.result.naive["max_min"].nominal for one in found if "max_min" in one.result.naive]
+    naive = np.median(simple) / np.median([one.truths["t2"] for one in found]) - 1 if simple else np.nan
     half = np.nanquantile(np.abs(errors), 0.68)
     return f"{text}; T2 68 % {half:.2%}, median {np.nanmedian(errors):+.2%}, {ratio:.2f} bounds, max-min {naive:+.0%}"
 
@@ -139,10 +139,13 @@ def judge(case: Any, found: list[Any]) -> None:
     more = 1 + max(0.0, 2 / math.sqrt(len(found)) - 0.2)
     for one in found:
         assert case.flag in " | ".join((one.result.verdict, *one.result.notes)), one
-        assert (one.result.refused is None) == (case.refused is None), one
+        assert case.may_refuse or (one.result.refused is None) == (case.refused is None), one
         assert case.check(one), one
     if case.refused is not None:
         assert all(one.result.t2 is None and case.refused in str(one.result.refused) for one in found)
+        return
+    found = [one for one in found if one.result.refused is None]
+    if case.may_refuse and not found:
         return
     errors = np.array([one.error for one in found])
     assert np.quantile(np.abs(errors), 0.68) <= case.goal * more

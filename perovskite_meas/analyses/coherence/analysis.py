@@ -14,6 +14,7 @@ from perovskite_meas.core.value import Value
 
 from .carrier import Carrier, find_carrier
 from .contest import Contest, contest
+from .doubts import doubt
 from .estimators import estimators, folded_points, naive, spread
 from .fit import Points, profile
 from .gates import clear, flags, knee, refusal, trend, verdict
@@ -41,6 +42,10 @@ TOO_FAST = (
 )
 LONGEST_KNEE = 1e6
 """s; what stands for a phase that does not move."""
+FAST_PHASES = 0.004
+"""Relative 1-sigma of the visibility at zero: sound within a sweep, and a line beside the middle of the laser's."""
+HIDDEN_LIGHT = 0.03
+"""The same by background and leaked light that was not measured beside the emitter."""
 DURATION_KNOWN = 0.1
 """Relative 1-sigma of the pulse duration up to which the convolution may be trusted."""
 
@@ -94,7 +99,8 @@ def analyse(data: xr.Dataset) -> CoherenceResult:
     best, enough = found.best, clear(seen)
     kept = points.only(window)
     t2, linewidth, v0, parts = _claim(kept, found, laser, light, seen, setup)
-    refused = refusal(points.tau[window], enough[window], best.line.t2, t2.relative, best.model)
+    relative = math.inf if t2.statistical is None or best.model == "gaussian" else t2.statistical / t2.nominal
+    refused = refusal(points.tau[window], enough[window], best.line.t2, relative, best.model) or doubt(seen, found)
     phase = carrier.phase(seen.bursts.fine)
     plain = folded_points(points, seen, phase, floor.level)
     others = {} if best.model == "gaussian" else estimators(points, plain, best, window)
@@ -168,7 +174,8 @@ def _claim(
 ) -> tuple[Value, Value, Value, dict[str, float]]:
     """Return t2, linewidth, visibility at zero and the systematic parts of t2."""
     best = found.best
-    v0 = Value(best.v0, best.deviation("v0"), "1")
+    unseen = HIDDEN_LIGHT if light.floor.beside is None else 0.0
+    v0 = Value.combine(best.v0, best.deviation("v0"), best.v0 * math.hypot(FAST_PHASES, unseen), "1")
     if best.model == "gaussian":
         return Value(math.inf, math.inf, "ps"), Value(0.0, math.inf, "ueV"), v0, {}
     t2 = best.line.t2

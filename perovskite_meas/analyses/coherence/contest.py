@@ -31,6 +31,8 @@ class Contest:
     best: Best
     extra: float
     """Relative scatter of the visibilities beyond their sigmas."""
+    extras: Mapping[str, float]
+    """The same by model."""
     inhomogeneous: Value | None
     """ueV."""
     limit: float | None
@@ -53,7 +55,12 @@ class Contest:
             lead += MARGIN * ((name == "exponential") - (self.best.model == "exponential"))
             odds = math.exp(min(0.5 * lead, 50.0))
             if name != self.best.model and self.best.model != "gaussian" and math.isfinite(other.line.t2):
-                moves.append(odds / (1 + odds) * abs(math.log(other.line.t2 / self.best.line.t2)))
+                # two laws with a width besides T2 that the rows do not tell apart: either may be true
+                alike = "exponential" not in (name, self.best.model) and abs(lead) < MARGIN
+                # what the exponential calls scatter, the other law may explain
+                alike = alike or (self.best.model == "exponential" and self.extras[name] < self.extra)
+                share = 1.0 if alike else odds / (1 + odds)
+                moves.append(share * abs(math.log(other.line.t2 / self.best.line.t2)))
         return max(moves)
 
     def table(self) -> dict[str, dict[str, float]]:
@@ -94,7 +101,7 @@ def contest(points: Points) -> Contest:
     if best.model == "doublet":
         omega = best.line.beat
         beat = Value(omega, omega * best.deviation("ln_beat"), "meV")
-    return Contest(fits, best, extra, inhomogeneous, limit, beat, _chi2(points, best), tuple(notes))
+    return Contest(fits, best, extra, extras, inhomogeneous, limit, beat, _chi2(points, best), tuple(notes))
 
 
 def _winner(fits: Mapping[str, Best]) -> tuple[Best, str]:

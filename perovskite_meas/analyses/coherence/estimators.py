@@ -78,7 +78,7 @@ def naive(bursts: Bursts, tau: Array, background: float, phase: Array) -> tuple[
     mean = counts.mean(axis=1)
     net = length * mean / np.maximum(mean - dark[:, 0], 0.05 * np.maximum(mean, 1e-9))
     found = {}
-    guess = np.array([max(float(contrast.max()), 0.1), math.log(0.3 * float(np.ptp(tau)) + 1.0)])
+    guess = np.array([float(np.clip(contrast.max(), 0.1, 4.9)), math.log(0.3 * float(np.ptp(tau)) + 1.0)])
     solved = _solve(
         lambda free: free[0] * np.exp(-tau / np.exp(np.clip(free[1], -20, 20))) - contrast, guess, scaled=True
     )

@@ -68,13 +68,18 @@ def spread_out(weights: Array, kernel: Array, reach: int, out: Array) -> None:
     """Fill `out` with weights over a circle convolved with a kernel, (number,) each."""
     number = weights.size
     for c in range(number):
-        total = kernel[0] * weights[c]
-        for d in range(1, reach + 1):
-            both = weights[(c + d) % number]
-            if 2 * d != number:
-                both += weights[(c - d) % number]
-            total += kernel[d] * both
-        out[c] = total
+        out[c] = kernel[0] * weights[c]
+    for d in range(1, reach + 1):
+        share = kernel[d]
+        for c in range(number - d):
+            out[c] += share * weights[c + d]
+        for c in range(number - d, number):
+            out[c] += share * weights[c + d - number]
+        if 2 * d != number:
+            for c in range(d):
+                out[c] += share * weights[c - d + number]
+            for c in range(d, number):
+                out[c] += share * weights[c - d]
 
 
 @compiled
@@ -89,18 +94,25 @@ def circled(
     cell = 2 * np.pi / number
     step, blur = np.empty(number), np.empty(number)
     weights, moved, own = np.empty(number), np.empty(number), np.empty(number)
+    # with d = (v cos - centre, v sin), score d - d' information d / 2 is level + linear v + square v^2
+    sweeps = gaps.size
+    level, linear, square = np.empty(sweeps), np.empty((sweeps, number)), np.empty((sweeps, number))
+    for k in range(sweeps):
+        rr, rt, tt = information[k, 0, 0], information[k, 0, 1], information[k, 1, 1]
+        level[k] = -score[k, 0] * centre - 0.5 * rr * centre**2
+        for c in range(number):
+            cosine, sine = np.cos(c * cell + offset[k]), np.sin(c * cell + offset[k])
+            linear[k, c] = (score[k, 0] + rr * centre) * cosine + (score[k, 1] + rt * centre) * sine
+            square[k, c] = -0.5 * (rr * cosine**2 + 2 * rt * cosine * sine + tt * sine**2)
+    far = spread_kernel(jitter, number, blur) if jitter > 0 else 0
+    last, reach = -1.0, 1
     for i in range(visibility.size):
-        v, total, last, reach = visibility[i], 0.0, -1.0, 1
-        far = spread_kernel(jitter, number, blur) if jitter > 0 else 0
+        v, total = visibility[i], 0.0
         weights[:] = 1.0 / number
-        for k in range(gaps.size):
-            rr, rt, tt = information[k, 0, 0], information[k, 0, 1], information[k, 1, 1]
+        for k in range(sweeps):
             top = -1e300
             for c in range(number):
-                angle = c * cell + offset[k]
-                dr, dt = v * np.cos(angle) - centre, v * np.sin(angle)
-                own[c] = score[k, 0] * dr + score[k, 1] * dt
-                own[c] -= 0.5 * (rr * dr * dr + 2 * rt * dr * dt + tt * dt * dt)
+                own[c] = (linear[k, c] + square[k, c] * v) * v
                 top = max(top, own[c])
             for c in range(number):
                 own[c] = np.exp(own[c] - top)
@@ -119,5 +131,5 @@ def circled(
             norm = max(norm, 1e-300)
             for c in range(number):
                 weights[c] /= norm
-            total += top + np.log(norm)
+            total += level[k] + top + np.log(norm)
         found[i] = total

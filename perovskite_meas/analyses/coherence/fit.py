@@ -25,6 +25,10 @@ PRIOR_RHO = 1.5
 """1-sigma of ln rho about equal lines."""
 T2_RANGE = (0.05, 5000.0)
 """ps."""
+STRETCHED, WEIGHTS = (1.0, 1.3, 1.8), (0.15, 0.4, 0.9)
+"""Where doublets are looked for: T2 over that of a straight line, and ratios of the lines."""
+HILLS = 5
+"""Of the likelihood against the beat that are climbed at most."""
 
 
 @dataclass(frozen=True)
@@ -185,15 +189,17 @@ def _starts(points: Points, model: str) -> list[Array]:
         return [np.array([v0, math.log(t2 * f), s]) for f, s in ((1.05, 5.0), (1.4, 300.0 / t2), (2.5, 500.0 / t2))]
     span = float(np.ptp(points.tau)) or 1.0
     gap = span / max(len(np.unique(np.round(points.tau, 2))) - 1, 1)
-    beats = np.geomspace(0.35 * 4.135667 / span, 0.45 * 4.135667 / gap, 12)
-    starts = [
-        np.array([v0, math.log(t2 * f), math.log(b), math.log(r)])
-        for b in beats
-        for f in (1.0, 1.6)
-        for r in (0.3, 0.8)
-    ]
-    worth = [log_likelihood(points, model, s) for s in starts]
-    return [starts[k] for k in np.argsort(worth)[-3:]]
+    beats = np.geomspace(0.25 * 4.135667 / span, 0.45 * 4.135667 / gap, 18)
+    found = []
+    for b in beats:
+        tried = [np.array([v0, math.log(t2 * f), math.log(b), math.log(r)]) for f in STRETCHED for r in WEIGHTS]
+        tried += [np.array([0.85 * s[0], *s[1:]]) for s in tried]
+        worth = [log_likelihood(points, model, s) for s in tried]
+        found.append((max(worth), tried[int(np.argmax(worth))]))
+    # The likelihood has a hill for every beat; hills beside each other would be climbed twice.
+    tops = [k for k in range(18) if all(found[k][0] >= found[j][0] for j in (k - 1, k + 1) if 0 <= j < 18)]
+    order = sorted({0, 3, *tops}, key=lambda k: -found[k][0])
+    return [found[k][1] for k in order[:HILLS]]
 
 
 def profile(points: Points, best: Best, name: str = "ln_t2", drop: float = 0.5) -> tuple[float, float]:

@@ -25,6 +25,8 @@ WORST_SIGMA = 0.25
 """Relative statistical sigma above which no T2 is claimed."""
 SHORTEST_WINDOW = 0.7
 """Span of the delays over T2 below which the law of the decay is a guess."""
+WANTED_WINDOW = 3.0
+"""Longest delay over T2 that is advised."""
 LARGEST_AREA = 0.2
 """pi."""
 POINTS_WANTED = 8.0
@@ -60,22 +62,29 @@ def refusal(tau: Array, enough: Mask, t2: float, relative: float, model: str) ->
     if delays < CLEAR_NEEDED:
         return (
             f"only {delays} delays show a visibility above its noise (3 sigma, photons >= 4/V^2), at least "
-            f"{CLEAR_NEEDED} are needed: count longer, or take shorter delays"
+            f"{CLEAR_NEEDED} are needed: count longer, or take shorter delays{_up_to(tau[enough])}"
         )
     if model == "gaussian":
         return (
-            "the decay is Gaussian: the line is broadened inhomogeneously and its homogeneous T2 does not show; "
-            "a method that is faster than the line's wander (PCFS, photon echo) is needed"
+            "the decay is Gaussian as far as these photons tell: the line seems broadened inhomogeneously and its "
+            "homogeneous T2 does not show; count longer, or, if it stays so, a method that is faster than the line's "
+            "wander (PCFS, photon echo) is needed"
         )
     span = float(np.ptp(tau))
     if span < SHORTEST_WINDOW * t2:
         return (
             f"the delays span {span:.3g} ps, {span / t2:.2g} of the T2 that they suggest ({t2:.3g} ps), at least "
-            f"{SHORTEST_WINDOW} are needed: the law of the decay does not show; take longer delays"
+            f"{SHORTEST_WINDOW} are needed: the law of the decay does not show; take longer delays, to about "
+            f"{WANTED_WINDOW * t2:.2g} ps"
         )
     if not relative <= WORST_SIGMA:
         return f"the statistical sigma of T2 is {relative:.0%}: these rows do not determine it; count longer"
     return None
+
+
+def _up_to(clear: Array) -> str:
+    """Return the advice up to which delay fringes may be expected."""
+    return f": a dozen below about {1.5 * float(clear.max()):.2g} ps" if clear.size else ""
 
 
 def trend(seen: Visibilities) -> Trend:
@@ -170,6 +179,11 @@ def flags(seen: Visibilities, carrier: Carrier, laser: Laser, light: Light, chec
         notes.append(
             f"the line wanders: its phase at 20 ps walks by {math.sqrt(seen.motion.own):.2g} rad/sqrt(s), followed "
             "from sweep to sweep and not part of T2"
+        )
+    elif seen.motion.jitter:
+        notes.append(
+            f"the line wanders: its phase at 20 ps scatters by {math.sqrt(seen.motion.jitter):.2g} rad from sweep to "
+            "sweep, which is integrated out; what it does within a sweep shows as a Gaussian width"
         )
     return notes
 

@@ -17,9 +17,9 @@ from .rows import Array, Bursts, Rows
 from .setup import Setup
 from .sweeps import Fit, maximise, slopes
 
-AREA_SCATTER = 0.01
+AREA_SCATTER = 0.007
 """Relative 1-sigma of the light of a dwell beyond photon statistics."""
-AREA_LAW = 0.02
+AREA_LAW = 0.01
 """Relative 1-sigma of an area by the law of short pulses."""
 
 

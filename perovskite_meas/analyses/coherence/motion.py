@@ -15,7 +15,7 @@ from .walk import Motion, Paths
 COMMON = np.array([0.0, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0])
 OWN = np.array([0.0, 1e-3, 1e-2, 0.05, 0.2, 0.8, 3.0, 10.0])
 """Diffusion in rad^2/s that is tried."""
-JITTER = np.array([0.0, 3e-3, 1e-2, 0.03, 0.1, 0.3])
+JITTER = np.array([0.0, 3e-3, 1e-2, 0.03, 0.1, 0.3, 1.0])
 """Scatter in rad^2 that is tried."""
 OWN_WORTH = 3.0
 """Log-likelihood that motion by the line must bring."""

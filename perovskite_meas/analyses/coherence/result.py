@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from perovskite_meas.core.value import Value
@@ -22,7 +22,7 @@ class CoherenceResult:
     """Homogeneous full width 2 hbar/t2, in ueV; None where refused."""
     inhomogeneous: Value | None
     """Gaussian rms of the line during one sweep to one burst, in ueV; None unless a Voigt line wins."""
-    inhomogeneous_limit: float | None
+    inhomogeneous_limit: float | None = field(metadata={"unit": "ueV"})
     """95 % upper limit of that rms, in ueV; None where it is measured, or cannot be told."""
     beat: Value | None
     """Splitting of a doublet, in meV; None unless a doublet wins."""
@@ -48,15 +48,15 @@ class CoherenceResult:
     """Steady drift of the interferometer, in rad/s."""
     phase_diffusion: Value
     """Random walk of the phase, in rad^2/s."""
-    line_diffusion: float
+    line_diffusion: float = field(metadata={"unit": "rad^2/s"})
     """Random walk of the phase by the line itself at 20 ps, in rad^2/s, with the delay squared; 0 where not seen."""
-    phase_knee: float
+    phase_knee: float = field(metadata={"unit": "s"})
     """Time within which the phase spreads by one radian, in s."""
-    extra_scatter: float
+    extra_scatter: float = field(metadata={"unit": "%"})
     """Relative scatter of the visibilities beyond their sigmas that repeats and model show; part of every sigma."""
     dispersion: float
     """Variance from sweep to sweep over that of photons alone."""
-    on_fraction: float
+    on_fraction: float = field(metadata={"unit": "%"})
     """Part of the time that the emitter shone."""
     brightness: Value
     """Mean rate of the on state without background, in cps."""
@@ -66,11 +66,11 @@ class CoherenceResult:
     """Why no t2 is claimed; None where one is."""
     estimators: Mapping[str, Value]
     """t2 in ps by other named estimators, statistical sigma only."""
-    spread: float
+    spread: float = field(metadata={"unit": "%"})
     """Relative standard deviation of the estimators."""
     naive: Mapping[str, Value]
     """t2 in ps by (max-min)/(max+min) and by a line through ln V: biased, never to be quoted."""
-    systematics: Mapping[str, float]
+    systematics: Mapping[str, float] = field(metadata={"unit": "%"})
     """Relative 1-sigma of t2 by cause; their sum in quadrature is its systematic part."""
     chi2_reduced: float
     """Of all visibilities about the model, with the scatter that was added."""

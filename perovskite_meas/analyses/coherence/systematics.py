@@ -19,7 +19,7 @@ LEAK_TRUST = 0.5
 """Part of the light beside the emitter whose coherence is not known."""
 AREA_LOSS = 0.09
 """Relative loss of T2 by pulses of area pi/2, halfway between long and short lives; grows as 1 - cos(area)."""
-WITHIN_TRUST = 0.5
+WITHIN_TRUST = 1.0
 """Relative 1-sigma of what the line's wander takes within a sweep."""
 DEAD_TIME_TRUST = 0.1
 """Relative 1-sigma of the dead time."""
@@ -56,6 +56,8 @@ def systematics(
     if seen.motion.own or seen.motion.jitter:
         # How the line wanders within a sweep is only inferred from how it does between sweeps.
         sweep = float(np.mean(seen.bursts.exposure)) * seen.bursts.fine.shape[1]
-        within = (seen.motion.own_alone(points.tau) * sweep + seen.motion.scatter(points.tau)) / 12
+        within = seen.motion.own_alone(points.tau) * sweep / 12
+        # What moves between sweeps at random moves within them as much; a width of the model would hold that.
+        within = within + seen.motion.scatter(points.tau) * (0.5 if best.model == "exponential" else 1 / 12)
         parts["line_wander"] = moved(replace(points, length=points.length * np.exp(WITHIN_TRUST * within)))
     return parts

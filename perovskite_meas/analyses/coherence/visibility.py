@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from perovskite_meas.core.value import Value
 
+from .blinking import Chain
 from .carrier import Carrier
 from .motion import find_motion
 from .rice import equivalent, most_likely
@@ -28,6 +29,12 @@ GRID = np.linspace(-6.0, 6.0, 25)
 """Where the likelihood is taken, in sigma."""
 UNSEEN_DRIFT = 0.02
 """rad/s; 1-sigma of a drift that one slow sweep per burst cannot tell from a longer period."""
+AGAIN = 6
+"""Steps to learn blinking anew, with the phases followed."""
+NEIGHBOURS = 5
+"""Bursts next to each other in delay whose sweeps are taken together."""
+LOCAL = 1.5
+"""Times the scatter of all bursts from which the neighbours' own is taken."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Visibilities:
     """Relative 1-sigma of the common diffusion."""
     dispersion: float
     """Scatter from sweep to sweep over that of photon statistics, in variance; 1 where nothing adds."""
+    unsteady: Array
+    """Relative variance of the visibility itself from sweep to sweep, (n,)."""
     blinks: bool
     """Whether blinking was seen."""
     fit: Fit
@@ -86,14 +95,19 @@ def measure(bursts: Bursts, carrier: Carrier, setup: Setup, background: float, d
     motion, width = Motion(), 0.0
     fit, carrier = _tuned(fit, carrier)
     moving = bursts.used.shape[1] > 1
-    for _ in range(ROUNDS if moving else 0):
+    for k in range(ROUNDS if moving else 0):
         paths = Paths.of(fit, rough(fit), bursts.delay)
         motion, width = find_motion(paths, drift, motion)
         turned, _ = paths.smooth(np.maximum(fit.radial, 1e-3), motion)
-        fit = maximise(replace(fit, path=fit.path + turned), 3)
+        fit = replace(fit, path=fit.path + turned)
+        if k == 0 and not fit.chain.steady:
+            # Phases that were not followed yet look like flicker, and a chain that learned it would keep it.
+            fit = replace(fit, chain=Chain.guess())
+        fit = maximise(fit, AGAIN if k == 0 else 3)
     known = quadratic(fit)
-    dispersion = _dispersion(fit, known)
-    paths = Paths.of(fit, Quadratic(known.score / dispersion, known.information / dispersion), bursts.delay)
+    dispersion, local, unsteady = _dispersion(fit, known)
+    score, information = known.score / local[:, None, None], known.information / local[:, None, None, None]
+    paths = Paths.of(fit, Quadratic(score, information), bursts.delay)
     if moving:
         motion, width = find_motion(paths, drift, motion)
     carrier = replace(carrier, period=_walked(fit, carrier, motion))
@@ -105,7 +119,7 @@ def measure(bursts: Bursts, carrier: Carrier, setup: Setup, background: float, d
     return Visibilities(
         bursts, length * correction, sigma * correction, correction,
         level * (1 + (level + background) * setup.dead_time), bursts.counts.sum(axis=(1, 2)), weight,
-        fit.path + turned, blur, carrier, motion, width, dispersion, not fit.chain.steady, fit,
+        fit.path + turned, blur, carrier, motion, width, dispersion, unsteady, not fit.chain.steady, fit,
     )  # fmt: skip
 
 
@@ -160,18 +174,32 @@ def _lengths(paths: Paths, motion: Motion) -> tuple[Array, Array]:
     return length, sigma
 
 
-def _dispersion(fit: Fit, known: Quadratic) -> float:
-    """Return the scatter of the sweeps along their own phase over what photons alone make, in variance."""
+def _dispersion(fit: Fit, known: Quadratic) -> tuple[float, Array, Array]:
+    """Return the scatter of the sweeps along their own phase over what photons alone make, in variance.
+
+    Of all bursts together; of each with its neighbours in delay, where that is clearly more; and the relative variance
+    of the visibility from sweep to sweep beyond photons that it takes, (n,) each.
+    """
     number = fit.bursts.sweeps
-    many = number >= 3
-    if not many.any():
-        return _misfit(fit)
-    used = fit.bursts.used[many]
-    score = np.where(used, known.score[many, :, 0], 0.0)
-    information = np.where(used, known.information[many, :, 0, 0], 0.0)
-    shrink = (number[many] / (number[many] - 1))[:, None]
-    found = float((shrink * score**2).sum() / max(information.sum(), 1e-9))
-    return max(found, 1.0)
+    if not (number >= 3).any():
+        whole = _misfit(fit)
+        return whole, np.full(len(number), whole), np.zeros(len(number))
+    used = fit.bursts.used & (number >= 3)[:, None]
+    shrink = (number / np.maximum(number - 1, 1))[:, None]
+    squares = np.where(used, shrink * known.score[..., 0] ** 2, 0.0)
+    information = np.where(used, known.information[..., 0, 0], 0.0)
+    whole = max(float(squares.sum() / max(information.sum(), 1e-9)), 1.0)
+    order = np.argsort(fit.bursts.delay)
+
+    def near(values: Array) -> Array:
+        total = np.empty(len(values))
+        total[order] = np.convolve(values[order], np.ones(min(NEIGHBOURS, len(values))), mode="same")
+        return total
+
+    local = near(squares.sum(axis=1)) / np.maximum(near(information.sum(axis=1)), 1e-9)
+    more = near((squares - whole * information).sum(axis=1))
+    unsteady = more / np.maximum(near((information**2).sum(axis=1) * fit.radial**2), 1e-9)
+    return whole, np.where(local > LOCAL * whole, local, whole), unsteady
 
 
 def _misfit(fit: Fit) -> float:

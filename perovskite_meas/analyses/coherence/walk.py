@@ -15,7 +15,10 @@ from .rows import Array
 from .sweeps import Fit, Quadratic
 
 PHASES = 48
-"""Cells of the circle of phases."""
+"""Cells of the circle of phases, at least."""
+MOST_PHASES = 192
+FAR = 0.03
+"""rad^2 from sweep to sweep beyond which a phase is spread over the circle however clear it is."""
 SURE = 40.0
 """1/sigma^2 of the phase of one sweep from which it is followed rather than spread over the circle."""
 REFERENCE = 20.0
@@ -80,13 +83,17 @@ class Paths:
         diffusion, scatter = motion.diffusion(self.delay), motion.scatter(self.delay)
         # the phase that is known beforehand, beside the path along which the sweeps were expanded
         offset = np.cumsum(motion.drift * self.gaps - self.steps, axis=1)
-        clear = self._phase_known() > SURE
+        known = self._phase_known()
+        widest = np.maximum(diffusion * self.gaps.max(axis=1), scatter)
+        clear = (known > SURE) & (widest < FAR)
+        # two cells within the sigma of a phase
+        cells = np.clip(2 * np.ceil(2 * np.pi * np.sqrt(np.maximum(known, 0.0))), phases, MOST_PHASES).astype(int)
         for b in range(len(self.centre)):
             told = self.known.score[b], self.known.information[b], float(self.centre[b]), offset[b], self.gaps[b]
             if clear[b]:
                 tracked(*told, float(diffusion[b]), float(scatter[b]), visibility[b], found[b])
             else:
-                circled(*told, float(diffusion[b]), float(scatter[b]), visibility[b], phases, found[b])
+                circled(*told, float(diffusion[b]), float(scatter[b]), visibility[b], int(cells[b]), found[b])
         return found
 
     def _local(self, v: Array, phase: Array, variance: Array, k: int) -> tuple[Array, Array, Array]:

@@ -55,7 +55,7 @@ class LifetimeResult:
     alternatives: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Every model that was fitted: bic (against the chosen one), chi2, and for `stretched` its tau and mean (ns)
     and beta; `stretched` is an alternative to several decays and never chosen."""
-    systematics: Mapping[str, float] = field(default_factory=dict)
+    systematics: Mapping[str, float] = field(default_factory=dict, metadata={"unit": "ns"})
     """1-sigma of the lifetime by cause, in ns; their sum in quadrature is its systematic part."""
     verdict: str = ""
     """One line: how many decays, whether the fit is good, and what limits it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from perovskite_meas.core.value import Value
@@ -38,9 +38,9 @@ class SaturationResult:
     """Why no cross-section is claimed; None where one is."""
     estimators: Mapping[str, Value]
     """The cross-section (GM, statistical sigma only) by other named estimators, the naive ones included."""
-    spread: float
+    spread: float = field(metadata={"unit": "%"})
     """Relative standard deviation of the estimators, `cw_hyperbola` left out."""
-    systematics: Mapping[str, float]
+    systematics: Mapping[str, float] = field(metadata={"unit": "%"})
     """Relative 1-sigma of the cross-section by cause; their sum in quadrature is its systematic part."""
     chi2_reduced: float
     """Weighted squared residuals of all rows over degrees of freedom, excess noise included."""

@@ -61,7 +61,7 @@ class PlannedAttenuator(AttenuatorAdapter):
         try:
             return super().set_power(watt)
         except CalibrationError as error:
-            self.guard.note(f"range of {self.role.name}", abs(watt - sum(calibration.range) / 2), str(error))
+            self.guard.note(f"range of {self.role.name}", abs(watt - sum(calibration.range) / 2), str(error), watt)
             self.guard.check_power(watt)
             self.guard.power_is(watt)
             return watt

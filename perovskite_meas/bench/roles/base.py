@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +13,9 @@ from ..guard import Guard
 from ..handle import Handle, Resolve
 from ..recordings import Recordings
 
+Check = Callable[[Mapping[str, Any], Mapping[str, Calibration]], dict[str, str]]
+"""Takes the options of a role (defaults filled in, None for what has a problem of its own, without the targets) and the
+calibrations that could be read; returns what does not go together, by the option that is to be corrected."""
 OptionKind = Literal["target", "quantity", "point", "setting", "flag", "calibration"]
 
 
@@ -125,11 +128,13 @@ class RoleAdapter:
 
     A subclass declares `options` and the `verbs` that the safe state may name, and implements one protocol of
     `core.roles`. In a dry run the `twin` (the same class where not stated) works on planned handles.
+    `checks` tell which of its options do not go together.
     """
 
     options: ClassVar[Mapping[str, Option]] = {"use": Option("target", "the parameter", required=True)}
     verbs: ClassVar[tuple[str, ...]] = ()
     twin: ClassVar[type[RoleAdapter] | None] = None
+    checks: ClassVar[tuple[Check, ...]] = ()
 
     def __init__(self, role: RoleSpec, table: Table) -> None:
         self.role = role

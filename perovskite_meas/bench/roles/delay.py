@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ...core.delay_scale import DelayScale
 from ...core.errors import HardwareFault, UsageError
 from ...core.roles import DelayReading
-from ..calibrations import DelayCalibration
+from ..attempt import Bracket
+from ..calibrations import Calibration, DelayCalibration
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 from .fine_axis import FineAxis
 from .homing import homing_of
-from .running_ramp import Ramping
+from .running_ramp import RampOnAxis
 
 _SPEED = 2.5
 """mm/s of a planned stage."""
+
+
+def _impossible_ranges(options: Mapping[str, Any], calibrations: Mapping[str, Calibration]) -> dict[str, str]:
+    """Return which of the ranges cannot be."""
+    found = {}
+    coarse, fine, approach = options["coarse_range"], options["fine_range"], options["approach"]
+    if coarse is not None and approach is not None and not coarse[0] + approach < coarse[1]:
+        found["coarse_range"] = (
+            f"must rise, by more than the approach of {approach:g} mm; got {coarse[0]:g} to {coarse[1]:g} mm"
+        )
+    if fine is None:
+        return found
+    calibration = calibrations.get(options["calibration"])
+    if isinstance(calibration, DelayCalibration) and calibration.fine_unit != fine[2]:
+        found["fine_range"] = (
+            f"fine_range is in {fine[2]}, but calibration {options['calibration']!r} states fine_scale in "
+            f"um/{calibration.fine_unit}; state both in the unit of the fine axis"
+        )
+    elif not fine[0] < fine[1]:
+        found["fine_range"] = f"must rise; got {fine[0]:g} to {fine[1]:g} {fine[2]}"
+    return found
 
 
 class DelayAdapter(RoleAdapter):
@@ -39,6 +62,7 @@ class DelayAdapter(RoleAdapter):
         "fine_tolerance": Option("quantity", "how far the fine axis may miss", unit="um", default=0.1, least=0),
     }
     verbs: ClassVar = ("rest",)
+    checks: ClassVar = (_impossible_ranges,)
 
     def __init__(self, role: RoleSpec, table: Table) -> None:
         super().__init__(role, table)
@@ -46,7 +70,6 @@ class DelayAdapter(RoleAdapter):
         self._low, self._high = self.option("coarse_range")
         self._fine = FineAxis(self.handles, role.options, self._calibrated, self.clock, self.label, self._refuse)
         self._homed = False
-        self._check_options()
 
     @property
     def label(self) -> str:
@@ -129,7 +152,7 @@ class DelayAdapter(RoleAdapter):
         self._fine.to(um)
         return self.read()
 
-    def ramping(self, um: float, forward: float, back: float) -> Ramping:
+    def ramping(self, um: float, forward: float, back: float) -> Bracket[RampOnAxis]:
         """Run the fine axis over `um` of mirror travel about its middle for a `with` block.
 
         Args:
@@ -173,18 +196,6 @@ class DelayAdapter(RoleAdapter):
 
     def _refuse(self, what: str, how_far: float, text: str) -> None:
         raise UsageError(text)
-
-    def _check_options(self) -> None:
-        low, high, unit = self.option("fine_range")
-        if not self._low + self.option("approach") < self._high or not low < high:
-            raise UsageError(f"{self.label}: coarse_range and fine_range must rise, by more than `approach`")
-        if (name := self.option("calibration")) not in self.table.calibrations:
-            return
-        if (own := self._calibrated().fine_unit) != unit:
-            raise UsageError(
-                f"{self.label}: fine_range is in {unit}, but calibration {name!r} states fine_scale in um/{own}; "
-                "state both in the unit of the fine axis"
-            )
 
 
 class PlannedStage(PlannedHandle):

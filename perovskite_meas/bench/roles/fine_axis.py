@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ...core.clock import Clock
 from ...core.errors import HardwareFault, UsageError
 from ...core.ramp import Ramp
-from ..attempt import finish
+from ..attempt import Bracket, finish
 from ..calibrations import DelayCalibration
 from ..handle import Handle
-from .running_ramp import Ramping, RampOnAxis
+from .running_ramp import RampOnAxis
 
 Refuse = Callable[[str, float, str], None]
 """Takes what is asked beyond its range, how far that is, and the text; raises, but in a dry run."""
@@ -53,6 +53,7 @@ class FineAxis:
         self._refuse = refuse
         self._running = False
         self._at: float | None = None
+        self._endings = {"the ramp could not be stopped": self.stop, "the fine axis did not return": self.to_middle}
 
     @property
     def span(self) -> float:
@@ -60,16 +61,17 @@ class FineAxis:
         return (self._high - self._low) * abs(self._scale)
 
     def begin(self) -> None:
-        """Close the servo loop where it is open, stop what runs, and go to the middle."""
+        """Stop what runs, close the servo loop where it is open, and go to the middle."""
         servo = self._handles.get("servo")
         if servo is not None and not servo.get():
+            self.stop()  # no controller closes its loop under a wave
             servo.set(True)
         self.rest()
 
     def rest(self) -> None:
         """Stop a ramp and go to the middle, each whatever becomes of the other."""
         self._at = None
-        finish({"the ramp could not be stopped": self.stop, "the fine axis did not return": self.to_middle})
+        finish(self._endings)
 
     def to_middle(self) -> None:
         """Go to the middle, unless it is there already."""
@@ -107,7 +109,7 @@ class FineAxis:
         if self._running:
             raise UsageError(f"{self._label}: a ramp is running; end its `with` block before anything else moves")
 
-    def ramping(self, um: float, forward: float, back: float) -> Ramping:
+    def ramping(self, um: float, forward: float, back: float) -> Bracket[RampOnAxis]:
         """Return the `with` block of a ramp over `um` about the middle.
 
         Raises:
@@ -126,10 +128,11 @@ class FineAxis:
                 f"(fine_range {self._low:g} to {self._high:g} {self._unit}); ask for fewer fringes",
             )  # fmt: skip
         half = um / 2 / abs(self._scale)
-        return Ramping(self, Ramp(self._middle - half, self._middle + half, forward, back))
+        ramp = Ramp(self._middle - half, self._middle + half, forward, back)
+        return Bracket(lambda: self.start(ramp), self._endings, check=self.require_still)
 
     def start(self, ramp: Ramp) -> RampOnAxis:
-        """Run a ramp; for `Ramping` only."""
+        """Run a ramp; for its `with` block only."""
         self.check_state()
         self._running, self._at = True, None
         self._handles["ramp"].set(ramp)

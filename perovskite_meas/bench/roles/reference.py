@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ...core.errors import HardwareFault
-from ..attempt import attempt
+from ..attempt import Bracket
 from ..calibrations import quantity
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
@@ -57,16 +55,10 @@ class ReferenceAdapter(RoleAdapter):
         wavelength = self.option("wavelength")
         return {} if wavelength is None else {"wavelength": quantity((wavelength, 0.0), "nm")}
 
-    @contextmanager
-    def shining(self) -> Iterator[None]:
+    def shining(self) -> Bracket[None]:
         """Let it onto the detectors for the duration of a `with` block; blocked again however the block ends."""
-        try:
-            self._handle.set(self.option("open"))
-            self.clock.sleep(self.option("settle"))
-            yield
-        except BaseException as first:
-            outcome = attempt(self.block)
-            if outcome.failure is not None:
-                first.add_note(f"and then the reference light could not be blocked: {outcome.text()}")
-            raise
-        self.block()
+        return Bracket(self._unblock, {"the reference light could not be blocked": self.block})
+
+    def _unblock(self) -> None:
+        self._handle.set(self.option("open"))
+        self.clock.sleep(self.option("settle"))

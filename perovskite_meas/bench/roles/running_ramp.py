@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from ...core.clock import Clock
 from ...core.errors import ReplyError, UsageError
 from ...core.ramp import Ramp, RampRecord
-from ..attempt import finish
 from ..handle import Handle
 
 if TYPE_CHECKING:
@@ -82,28 +80,3 @@ class RampOnAxis:
         step = (record.times[-1] - record.times[0]) / (len(record.times) - 1)
         last = int((record.times[-1] + step - self.forward) / self.period)
         return [number * self.period for number in range(1, last + 1) if number * self.period >= record.times[0]]
-
-
-class Ramping:
-    """The `with` block of one ramp: however it ends, the ramp is stopped and the axis back in the middle."""
-
-    def __init__(self, axis: FineAxis, ramp: Ramp) -> None:
-        self._axis = axis
-        self._ramp = ramp
-
-    def __enter__(self) -> RampOnAxis:
-        self._axis.require_still()
-        try:
-            return self._axis.start(self._ramp)
-        except BaseException as first:
-            self._end(first)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, first: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end(first)
-
-    def _end(self, first: BaseException | None) -> None:
-        axis = self._axis
-        finish({"the ramp could not be stopped": axis.stop, "the fine axis did not return": axis.to_middle}, first)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, ClassVar
 
 from ...core.errors import HardwareFault
-from ..attempt import finish
+from ..attempt import Bracket
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 
@@ -69,9 +68,9 @@ class ShutterAdapter(RoleAdapter):
         """Return whether the shutter reports that it is closed; where it cannot, whether we closed it last."""
         return _same(self._handle.get() if self.option("confirm") else self._last, self.option("closed"))
 
-    def exposure(self) -> _Exposure:
+    def exposure(self) -> Bracket[None]:
         """Open for the duration of a `with` block; blocked again however the block ends."""
-        return _Exposure(self)
+        return Bracket(self.unblock, {"the light could not be blocked": self.block})
 
     def unblock(self) -> None:
         """Open, after the guard has agreed; for exposures only."""
@@ -79,29 +78,6 @@ class ShutterAdapter(RoleAdapter):
         self._last = None
         self._handle.set(self.option("open"))
         self.clock.sleep(self.option("settle"))
-
-
-class _Exposure:
-    """One exposure: light from `__enter__` to `__exit__`."""
-
-    def __init__(self, shutter: ShutterAdapter) -> None:
-        self._shutter = shutter
-
-    def __enter__(self) -> None:
-        try:
-            self._shutter.unblock()
-        except BaseException as first:
-            self._end(first)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, first: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end(first)
-
-    def _end(self, first: BaseException | None) -> None:
-        """Block; a failure to do so is raised unless an earlier error is on its way, which then carries it."""
-        finish({"the light could not be blocked": self._shutter.block}, first)
 
 
 def _same(answer: Any, word: Any) -> bool:

@@ -75,7 +75,7 @@ class TaggerAdapter(RoleAdapter):
                 f"{self.label} lost events in a recording of {len(tags)} photons: less light, or filter the sync"
             )
         for channel, count in enumerate(np.bincount(tags.channels, minlength=1)):
-            self.guard.check_rate(count / (tags.duration * 1e-12), f"{self.label}, detector {channel + 1}")
+            self.guard.check_rate(count / (tags.duration * 1e-12), f"{self.label}, {self._named(channel)}")
         return tags
 
     def facts(self) -> dict[str, Any]:
@@ -86,6 +86,11 @@ class TaggerAdapter(RoleAdapter):
             name: quantity((value, 0.0), units[name]) for name, value in stated.items() if value is not None
         }
         return facts | ({"inputs": self.inputs()} if len(self._channels) > 1 else {})
+
+    def _named(self, channel: int) -> str:
+        """Return an input as messages call it: by its use where the bench states several, else as a detector."""
+        uses = {number: use for use, number in self._channels.items()} if len(self._channels) > 1 else {}
+        return f"{uses.get(channel, f'detector {channel + 1}')} (input {channel})"
 
     def _checked_channels(self) -> dict[str, int]:
         stated = {use: self.option(use) for use in USES if self.option(use) is not None}

@@ -38,7 +38,8 @@ def wire_up(laboratory: Laboratory, address: str, wiring: Any) -> WireDevice:
         wiring: a mapping, a model with `model_dump`, or a list of these for several on one line.
 
     Raises:
-        UsageError: an unknown or missing device name, or devices that cannot share a line.
+        UsageError: an unknown or missing device name, a part that it cannot do without, or devices that cannot share
+            a line.
     """
     several = wiring if isinstance(wiring, list | tuple) else [wiring]
     entries = [{"address": address, **_entry(one)} for one in several]
@@ -48,7 +49,10 @@ def wire_up(laboratory: Laboratory, address: str, wiring: Any) -> WireDevice:
     name = names.pop()
     if name not in FACTORIES:
         raise UsageError(f"{address}: no simulated device {name!r}; {did_you_mean(name, FACTORIES)}")
-    return FACTORIES[name](laboratory, entries)
+    try:
+        return FACTORIES[name](laboratory, entries)
+    except KeyError as error:  # of an entry; the table names its own parts
+        raise UsageError(f"{address}: {name} needs {error.args[0]!r}; name what it works on") from error
 
 
 def _entry(wiring: Any) -> Wiring:

@@ -12,14 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .stage import Stage, finite
+from .stage import FINE_SEARCH, RESOLUTION, Stage, finite
 
 _PER_MM = {2: 1.0, 3: 1e3, 4: 1 / 25.4, 5: 1e3 / 25.4, 6: 1e6 / 25.4}
 """Lengths among the units of SN, as so many per mm."""
-_HOMING_SPREAD = 2e-4
-"""Standard deviation of where the home switch is found, in mm."""
-_FINE_SEARCH = 0.5
-"""Seconds to and fro about the home switch."""
 _LENGTHS = ("VA", "VU", "AC", "AG", "AE", "AU", "SL", "SR", "FE", "OH", "JK", "VB", "JH", "JW", "OL")
 _START = {"VA": 2.5, "VU": 5.0, "AC": 10.0, "AG": 10.0, "AE": 40.0, "AU": 40.0, "SL": 0.0, "FE": 0.1, "OH": 2.0}
 _START |= {"JK": 100.0, "VB": 0.0, "JH": 2.0, "JW": 0.5, "OL": 0.5}
@@ -86,7 +82,6 @@ class Axis:
         self, port: Any, rng: np.random.Generator, travel: float, now: float, report: Callable[[int, float], None]
     ) -> None:
         self.stage = Stage(port, rng, travel)
-        self._rng = rng
         self._report = report
         self.power_up(now)
 
@@ -107,7 +102,7 @@ class Axis:
             self.motor, self._home = False, None
             self._report({"stall": 3, "positive limit": 4, "negative limit": 5}[trip.why], trip.at)
         if self._home is not None and now >= self._home[0]:
-            self._offset = self._home[1] + float(self._rng.normal(0, _HOMING_SPREAD))
+            self._offset = self.stage.found(self._home[1])
             self._home = None
 
     def cut(self, now: float) -> None:
@@ -131,7 +126,7 @@ class Axis:
 
     def counter(self, now: float) -> float:
         """Return the position that the controller counts, in mm."""
-        return round((self.stage.position(now) - self._offset) / self.stage.resolution) * self.stage.resolution
+        return self.stage.counted(now, self._offset)
 
     def answer(self, word: str, now: float) -> str:
         """Return the answer to a question.
@@ -153,7 +148,7 @@ class Axis:
         if word == "SN":
             return str(self._unit)
         if word == "SU":
-            return f"{self.stage.resolution * per_mm:g}"
+            return f"{RESOLUTION * per_mm:g}"
         if word == "DH":
             return "0"
         if word in _LENGTHS:
@@ -229,7 +224,7 @@ class Axis:
             raise RefusedError(13)
         switch = self._offset if mode == 0 else self.stage.travel if mode in (3, 5) else 0.0
         self._go(switch, self._settings["OH"], now)
-        self._home = None if mode == 0 else (self.stage.end + _FINE_SEARCH, switch)
+        self._home = None if mode == 0 else (self.stage.end + FINE_SEARCH, switch)
 
     def _go(self, target: float, speed: float, now: float) -> None:
         self.stage.go(now, target, speed, self._settings["AC"], self._settings["FE"])

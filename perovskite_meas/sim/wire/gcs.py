@@ -14,6 +14,7 @@ from ...core.errors import UsageError
 from ..clock import SimClock
 from .device import WireDevice, Wiring
 from .gcs_faults import GcsFaults
+from .stage import finite
 
 SYNTAX, UNKNOWN, UNREADY, RANGE, SPEED, STOPPED = 1, 2, 5, 7, 8, 10
 NO_AXIS, OUT_OF_RANGE, NO_NUMBER, MISSING, NO_PARAMETER = 15, 17, 25, 26, 54
@@ -40,15 +41,21 @@ class GcsController(WireDevice):
         identity: the reply to *IDN?.
         axis: the axis's name.
         clock: when faults strike.
+        travel: lowest and highest position.
         baud: of a serial line; None on a TCP socket.
     """
 
     faults: GcsFaults
 
-    def __init__(self, identity: str, axis: str, clock: SimClock, baud: float | None) -> None:
+    def __init__(
+        self, identity: str, axis: str, clock: SimClock, travel: tuple[float, float], baud: float | None
+    ) -> None:
         super().__init__(baud=baud, turnaround=0.0005)
         self.faults = GcsFaults(self)
         self.axis = axis
+        self.travel = travel
+        self.servo = False
+        self.target = 0.0
         self.error = 0
         self._identity = identity
         self._clock = clock
@@ -58,6 +65,13 @@ class GcsController(WireDevice):
             "ERR?": self._ask_error,
             "HLP?": self._help,
             "SAI?": lambda words, now: [self.axis],
+            "SVO?": self.of_axis(lambda now: str(int(self.servo))),
+            "MOV?": self.of_axis(lambda now: real(self.target)),
+            "POS?": self.of_axis(lambda now: real(self.position(now))),
+            "ONT?": self.of_axis(lambda now: str(int(self.on_target(now)))),
+            "TMN?": self.of_axis(lambda now: real(self.travel[0])),
+            "TMX?": self.of_axis(lambda now: real(self.travel[1])),
+            "SPA": lambda words, now: refuse(NO_PARAMETER),
             "VER?": lambda words, now: [f"FW: V{self._identity.rpartition(',')[2].strip()}"],
             "#5": lambda words, now: [f"{int(self.is_moving(now)):x}"],
             "#7": lambda words, now: ["\xb0" if self.is_busy(now) else "\xb1"],
@@ -66,6 +80,14 @@ class GcsController(WireDevice):
             "HLT": self._stop,
         }
         """Command -> what does it; subclasses and their parts add theirs."""
+
+    def position(self, now: float) -> float:
+        """Return what its sensor says at time `now`."""
+        raise NotImplementedError
+
+    def on_target(self, now: float) -> bool:
+        """Whether it says at time `now` that the axis is where it shall be."""
+        raise NotImplementedError
 
     def is_moving(self, now: float) -> bool:
         """Whether the axis is on its way at time `now`."""
@@ -168,12 +190,9 @@ def number(word: str) -> float:
         GcsError: 25, it is none.
     """
     try:
-        value = float(word)
+        return finite(word)
     except ValueError:
         raise GcsError(NO_NUMBER) from None
-    if value != value or abs(value) == float("inf"):
-        raise GcsError(NO_NUMBER)
-    return value
 
 
 def whole(word: str, low: int, high: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..clock import SimClock
 from .device import Laboratory, Wiring
-from .gcs import NO_PARAMETER, RANGE, SPEED, UNREADY, GcsController, GcsError, plugs, real, refuse, whole
+from .gcs import NO_PARAMETER, RANGE, SPEED, UNREADY, GcsController, GcsError, plugs, real, whole
 from .gcs_faults import MotorFaults
 
 TOP_SPEED, SETTLING, TOLERANCE = 5.0, 0.05, 0.0005
@@ -44,21 +44,14 @@ class MotorController(GcsController):
         axis: str,
         baud: float | None,
     ) -> None:
-        super().__init__(identity, axis, clock, baud)
+        super().__init__(identity, axis, clock, travel, baud)
         self.faults = MotorFaults(self)
         self._port = port
-        self._travel = travel
         self._power_on()
         self.commands |= {
             "SVO": self._set_servo,
-            "SVO?": self.of_axis(lambda now: str(int(self._servo))),
             "MOV": lambda words, now: self._go(self.axis_value(words), now),
-            "MOV?": self.of_axis(lambda now: real(self._target)),
-            "MVR": lambda words, now: self._go(self._target + self.axis_value(words), now),
-            "POS?": self.of_axis(lambda now: real(self._place(now))),
-            "ONT?": self.of_axis(lambda now: str(int(self._on_target(now)))),
-            "TMN?": self.of_axis(lambda now: real(travel[0])),
-            "TMX?": self.of_axis(lambda now: real(travel[1])),
+            "MVR": lambda words, now: self._go(self.target + self.axis_value(words), now),
             "VEL": self._set_velocity,
             "VEL?": self.of_axis(lambda now: real(self._velocity)),
             "RON": self._set_reference_mode,
@@ -70,10 +63,19 @@ class MotorController(GcsController):
             "REF?": self.of_axis(lambda now: "1"),
             "TRS?": self.of_axis(lambda now: "1"),
             "LIM?": self.of_axis(lambda now: "1"),
-            "SPA": lambda words, now: refuse(NO_PARAMETER),
             "SPA?": self._parameter,
             "HPA?": lambda words, now: ["0xA= 0 1 FLOAT Maximum Closed-Loop Velocity"],
         }
+
+    def position(self, now: float) -> float:
+        """Return what the encoder says."""
+        return float(self._port.position(now))
+
+    def on_target(self, now: float) -> bool:
+        """Whether the last move has ended and settled there."""
+        if not self.servo or self._stalled or now < self._arrival + SETTLING:
+            return False
+        return abs(self.position(now) - self.target) <= TOLERANCE
 
     def is_moving(self, now: float) -> bool:
         """Whether the motor runs."""
@@ -87,14 +89,14 @@ class MotorController(GcsController):
         """Stop where it is; a reference move that is stopped has found nothing."""
         if self.is_busy(now):
             self.referenced_at = float("inf")
-        here = self._place(now)
+        here = self.position(now)
         self._port.path(now, here, now, here)
-        self._target, self._arrival = here, now
+        self.target, self._arrival = here, now
 
     def drop_servo(self) -> None:
         """Lose the servo: the motor stops."""
         self.halt(self._clock.now())
-        self._servo = False
+        self.servo = False
 
     def restart(self) -> None:
         """Be as after power-on."""
@@ -103,32 +105,24 @@ class MotorController(GcsController):
         self.error = 0
 
     def _power_on(self) -> None:
-        self._servo = False
+        self.servo = False
         self._reference_mode = True
         self.referenced_at = float("inf")
         self._velocity = TOP_SPEED
         self._arrival = float("-inf")
         self._stalled = False
-        self._target = self._place(self._clock.now())
-
-    def _place(self, now: float) -> float:
-        return float(self._port.position(now))
-
-    def _on_target(self, now: float) -> bool:
-        if not self._servo or self._stalled or now < self._arrival + SETTLING:
-            return False
-        return abs(self._place(now) - self._target) <= TOLERANCE
+        self.target = self.position(self._clock.now())
 
     def _go(self, target: float, now: float) -> None:
-        if not self._servo or (self._reference_mode and now < self.referenced_at):
+        if not self.servo or (self._reference_mode and now < self.referenced_at):
             raise GcsError(UNREADY)
-        if not self._travel[0] <= target <= self._travel[1]:
+        if not self.travel[0] <= target <= self.travel[1]:
             raise GcsError(RANGE)
         self._run(target, now)
 
     def _run(self, target: float, now: float) -> None:
-        here = self._place(now)
-        self._target, self._stalled = target, False
+        here = self.position(now)
+        self.target, self._stalled = target, False
         end = target
         if self.faults.stalls > 0 and abs(target - here) > TOLERANCE:
             self.faults.stalls -= 1
@@ -138,10 +132,10 @@ class MotorController(GcsController):
 
     def _set_servo(self, words: list[str], now: float) -> None:
         on = self.axis_value(words) != 0
-        if self._servo and not on:
+        if self.servo and not on:
             self.halt(now)
-        self._target = self._target if self._servo else self._place(now)
-        self._servo = on
+        self.target = self.target if self.servo else self.position(now)
+        self.servo = on
 
     def _set_velocity(self, words: list[str], now: float) -> None:
         velocity = self.axis_value(words)
@@ -154,7 +148,7 @@ class MotorController(GcsController):
 
     def _reference(self, words: list[str], now: float, place: float) -> None:
         self.own_axis(words)
-        if not self._servo:
+        if not self.servo:
             raise GcsError(UNREADY)
         if not self._reference_mode:
             raise GcsError(_REFERENCE_OFF)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..clock import SimClock
 from .device import Laboratory, Wiring
-from .gcs import NO_PARAMETER, RANGE, SPEED, UNREADY, GcsController, GcsError, plugs, real, refuse, whole
+from .gcs import NO_PARAMETER, RANGE, SPEED, UNREADY, GcsController, GcsError, plugs, real, whole
 from .gcs_faults import PiezoFaults
 from .gcs_recorder import POINTS as RECORD_POINTS
 from .gcs_recorder import TABLES as RECORD_TABLES
@@ -58,37 +58,27 @@ class PiezoController(GcsController):
         axis: str,
         baud: float | None,
     ) -> None:
-        super().__init__(identity, axis, clock, baud)
+        super().__init__(identity, axis, clock, travel, baud)
         self.faults = PiezoFaults(self)
-        self.travel = travel
         self.reach = float("inf")
         """um: where the piezo voltage is at its end."""
-        self.servo = False
-        self.target = 0.0
         self._port = port
         self._recorder = Recorder(port, axis, CYCLE, self._commanded)
         self._generator = Generator(self, port, trigger, self._recorder)
         self._power_on()
         self.commands |= {
             "SVO": self._set_servo,
-            "SVO?": self.of_axis(lambda now: str(int(self.servo))),
-            "MOV": self._move,
-            "MOV?": self.of_axis(lambda now: real(self.target)),
+            "MOV": lambda words, now: self._go(self.axis_value(words), now),
             "MVR": lambda words, now: self._go(self.target + self.axis_value(words), now),
-            "SVA": self._set_open,
+            "SVA": lambda words, now: self._open(self.axis_value(words), now),
             "SVA?": self.of_axis(lambda now: real(self.target)),
             "SVR": lambda words, now: self._open(self.target + self.axis_value(words), now),
-            "VOL?": self.of_axis(lambda now: real(-20 + 140 * self._sensor(now) / (travel[1] - travel[0]))),
-            "POS?": self.of_axis(lambda now: real(self._sensor(now))),
-            "ONT?": self.of_axis(lambda now: str(int(self._on_target(now)))),
+            "VOL?": self.of_axis(lambda now: real(-20 + 140 * self.position(now) / (travel[1] - travel[0]))),
             "OVF?": self.of_axis(lambda now: str(int(self.servo and self.target > self.reach))),
-            "TMN?": self.of_axis(lambda now: real(travel[0])),
-            "TMX?": self.of_axis(lambda now: real(travel[1])),
             "VEL": self._set_velocity,
             "VEL?": self.of_axis(lambda now: real(self._velocity)),
             "ATZ": self._zero,
             "ATZ?": self.of_axis(lambda now: str(int(self._zeroed and not self.is_busy(now)))),
-            "SPA": lambda words, now: refuse(NO_PARAMETER),
             "SPA?": self._parameter,
             "HPA?": lambda words, now: [
                 f"0x{key:x}= 0 1 {kind} {name}" for key, (kind, name, _) in _PARAMETERS.items()
@@ -96,6 +86,16 @@ class PiezoController(GcsController):
             **self._generator.commands(),
             **self._recorder.commands(),
         }
+
+    def position(self, now: float) -> float:
+        """Return what the sensor says."""
+        return float(self._port.sensor(now))
+
+    def on_target(self, now: float) -> bool:
+        """Whether it is in closed loop, and the last step has settled there."""
+        if not self.servo or self._generator.running(now) or now < self._settled or self._stalled:
+            return False
+        return abs(self.position(now) - self.target) <= TOLERANCE
 
     def is_moving(self, now: float) -> bool:
         """Whether a wave is output or a step has not settled."""
@@ -115,7 +115,7 @@ class PiezoController(GcsController):
         now = self._clock.now()
         self._generator.stop(now)
         self.servo = False
-        self._send(self._sensor(now), now)
+        self._send(self.position(now), now)
 
     def restart(self) -> None:
         """Be as after power-on; the axis stays about where it is."""
@@ -133,19 +133,11 @@ class PiezoController(GcsController):
         self._stalled = False
         self._zeroed = False
         self._settled = self._zeroing_until = float("-inf")
-        self.target = self._sensor(self._clock.now())
-
-    def _sensor(self, now: float) -> float:
-        return float(self._port.sensor(now))
+        self.target = self.position(self._clock.now())
 
     def _commanded(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         wave = self._generator.at(times)
         return np.full(len(times), self.target) if wave is None else wave
-
-    def _on_target(self, now: float) -> bool:
-        if not self.servo or self._generator.running(now) or now < self._settled or self._stalled:
-            return False
-        return abs(self._sensor(now) - self.target) <= TOLERANCE
 
     def _idle(self, now: float) -> None:
         """Refuse a move in the middle of something else."""
@@ -154,9 +146,6 @@ class PiezoController(GcsController):
         if self.is_busy(now):
             raise GcsError(_ZEROING)
 
-    def _move(self, words: list[str], now: float) -> None:
-        self._go(self.axis_value(words), now)
-
     def _go(self, target: float, now: float) -> None:
         self._idle(now)
         if not self.servo:
@@ -164,9 +153,6 @@ class PiezoController(GcsController):
         if not self.travel[0] <= target <= self.travel[1]:
             raise GcsError(RANGE)
         self._send(target, now)
-
-    def _set_open(self, words: list[str], now: float) -> None:
-        self._open(self.axis_value(words), now)
 
     def _open(self, value: float, now: float) -> None:
         self._idle(now)
@@ -178,7 +164,7 @@ class PiezoController(GcsController):
 
     def _send(self, target: float, now: float) -> None:
         """Let the axis go to `target` um, as far as it can."""
-        here = self._sensor(now)
+        here = self.position(now)
         self._recorder.catch_up(now)
         target = min(max(target, self.travel[0]), self.travel[1])
         self.target, self._settled, self._stalled = target, now + SETTLING, False
@@ -192,7 +178,7 @@ class PiezoController(GcsController):
         on = self.axis_value(words) != 0
         self._idle(now)
         if on != self.servo:
-            here = self._sensor(now)
+            here = self.position(now)
             self.servo = on
             self._send(here, now)
 

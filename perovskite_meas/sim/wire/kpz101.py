@@ -216,18 +216,18 @@ class KPZ101(WireDevice):
 def make(laboratory: Laboratory, entries: Sequence[Wiring]) -> KPZ101:
     """Wire up one controller: `port`, perhaps `trigger`, `um_per_volt`, `maximum` (of the actuator), `limit`, `serial`.
 
-    The defaults are those of an actuator of 15 um at 75 V.
+    `um_per_volt` is by default that of the port, the others are those of an actuator for 75 V.
     """
     entry = entries[0]
     limit = float(entry.get("limit", 75))
     if limit not in _CODES.values():
         raise UsageError(f"KPZ101 at {entry.get('address')}: limit {limit:g} V is not one of 75, 100 and 150 V")
-    trigger = entry.get("trigger")
+    trigger, port = entry.get("trigger"), laboratory.port(entry["port"])
     return KPZ101(
-        laboratory.port(entry["port"]),
+        port,
         None if trigger is None else laboratory.port(trigger),
         laboratory.clock,
-        um_per_volt=float(entry.get("um_per_volt", 0.2)),
+        um_per_volt=float(entry.get("um_per_volt", getattr(port, "um_per_volt", 0.2))),
         serial=int(entry.get("serial", 29500001)),
         limit=limit,
         maximum=float(entry.get("maximum", 75)),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .stage import Stage, finite
+from .stage import FINE_SEARCH, Stage, finite
 
 FROM_RESET, FROM_HOMING, FROM_CONFIGURATION, FROM_DISABLE, FROM_READY, FROM_MOVING = range(0x0A, 0x10)
 WRONG_STAGE, FROM_JOGGING, CONFIGURATION, HOMING, HOMING_KEYPAD, MOVING = 0x10, 0x11, 0x14, 0x1E, 0x1F, 0x28
@@ -21,10 +21,6 @@ NEGATIVE_END, POSITIVE_END, FOLLOWING, HOMING_TIMEOUT, STAGE_TYPE, LOW_VOLTAGE =
 _LETTERS = {"not referenced": "H", "configuration": "I", "disable": "J", "ready": "K", "homing": "L", "moving": "M"}
 _START = {"VA": 2.5, "AC": 10.0, "SL": 0.0, "FE": 0.1, "OH": 2.0, "OT": 30.0, "JR": 0.04, "BA": 0.0, "BH": 0.0}
 _START |= {"HT": 2.0, "SU": 1e-5, "KP": 1.5, "KI": 1.2, "KD": 0.0}
-_HOMING_SPREAD = 2e-4
-"""Standard deviation of where the home switch is found, in mm."""
-_FINE_SEARCH = 0.5
-"""Seconds to and fro about the home switch."""
 
 
 class RefusedError(Exception):
@@ -53,7 +49,6 @@ class Controller:
         """How often its configuration was written; the memory bears about 100."""
         self.no_home = False
         """The home switch is broken: a search runs into its time-out."""
-        self._rng = rng
         self._stored = {**_START, "SR": travel}
         self.power_up(now)
 
@@ -97,7 +92,7 @@ class Controller:
                 self.bits |= 1 << HOMING_TIMEOUT
             else:
                 self.state = READY_HOMED
-                self._offset = self._home[1] + float(self._rng.normal(0, _HOMING_SPREAD))
+                self._offset = self.stage.found(self._home[1])
 
     def lose(self, now: float, bit: int) -> None:
         """Fall out of whatever it does into the state without reference, with an error bit."""
@@ -109,7 +104,7 @@ class Controller:
 
     def counter(self, now: float) -> float:
         """Return the position that the controller counts, in mm."""
-        return round((self.stage.position(now) - self._offset) / self.stage.resolution) * self.stage.resolution
+        return self.stage.counted(now, self._offset)
 
     def answer(self, word: str, argument: str, now: float) -> str:
         """Return what follows address and word in the reply to a question.
@@ -180,7 +175,7 @@ class Controller:
             raise RefusedError("H")
         self.state = HOMING
         self._go(0.0, self.settings["OH"], now)
-        self._home = (now + self.settings["OT"] if self.no_home else self.stage.end + _FINE_SEARCH, 0.0)
+        self._home = (now + self.settings["OT"] if self.no_home else self.stage.end + FINE_SEARCH, 0.0)
 
     def _stop(self, now: float) -> None:
         self.stage.brake(now, self.settings["AC"])

@@ -12,6 +12,12 @@ import numpy as np
 
 _CHORDS = 8
 """Straight pieces that stand for one change of speed on the World's port."""
+RESOLUTION = 1e-5
+"""One encoder count, in mm; moves end within about half a count."""
+FINE_SEARCH = 0.5
+"""Seconds to and fro about the home switch."""
+_HOMING_SPREAD = 2e-4
+"""Standard deviation of where the home switch is found, in mm."""
 _OVERTRAVEL = 0.5
 """mm between the end of the travel and the switch that stops the motor (unverified against any stage)."""
 
@@ -113,12 +119,10 @@ class Stage:
         port: the World's port with `path(t0, mm0, t1, mm1)` and `position(t)`.
         rng: the stage's own random numbers.
         travel: its length from the home switch at 0 mm, in mm.
-        resolution: one encoder count, in mm; moves end within about half a count.
     """
 
-    def __init__(self, port: Any, rng: np.random.Generator, travel: float = 25.0, resolution: float = 1e-5) -> None:
+    def __init__(self, port: Any, rng: np.random.Generator, travel: float) -> None:
         self.travel = travel
-        self.resolution = resolution
         self.trip: Trip | None = None
         self.end = -math.inf
         """When the commanded motion ends, s."""
@@ -134,6 +138,14 @@ class Stage:
     def position(self, t: float) -> float:
         """Return where it is at `t`, in mm from the home switch."""
         return float(self._port.position(t))
+
+    def counted(self, t: float, origin: float) -> float:
+        """Return what its encoder counts at `t`, in mm, where it counts 0 at `origin` (mm from the home switch)."""
+        return round((self.position(t) - origin) / RESOLUTION) * RESOLUTION
+
+    def found(self, switch: float) -> float:
+        """Return where a search finds a switch that is at `switch`, both in mm from the home switch."""
+        return switch + float(self._rng.normal(0, _HOMING_SPREAD))
 
     def velocity(self, t: float) -> float:
         """Return the commanded velocity at `t`, in mm/s."""
@@ -163,8 +175,8 @@ class Stage:
         """
         here = self.position(t)
         target = min(max(target, -self.travel), 2 * self.travel)
-        near = abs(target - here) <= self.resolution
-        landing = here if near else target + float(self._rng.normal(0, 0.3)) * self.resolution
+        near = abs(target - here) <= RESOLUTION
+        landing = here if near else target + float(self._rng.normal(0, 0.3)) * RESOLUTION
         plan = Motion.trapezoid(t, here, landing, speed, acceleration)
         self._plan, self.end, self.trip = plan, plan.end, None
         until = self._obstacle(plan, here, landing, lag)

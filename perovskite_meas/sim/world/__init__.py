@@ -5,7 +5,7 @@ from .config import WorldConfig
 from .exposure import Light
 from .load import load_config, parse_config
 from .michelson.config import MichelsonConfig
-from .photons.tagger import Events
+from .photons.detectors import Events
 from .world import World
 
 __all__ = ["Events", "Light", "MichelsonConfig", "TableConfig", "World", "WorldConfig", "load_config", "parse_config"]

@@ -63,6 +63,7 @@ class BaseLaser(Section):
     repetition_rate: Annotated[float, In("Hz", above=0, high=1e10)]
     pulse_duration: float
     """Intensity FWHM at the sample, in the unit of the table's own section."""
+    pulse_shape: Annotated[str, OneOf(("gauss", "sech2", "rect"))]
 
 
 class BaseOptics(Section):
@@ -131,7 +132,7 @@ class TableConfig(Section):
         listed = {
             address: [_words(one) for one in (entry if isinstance(entry, list) else [entry])]
             for address, entry in wiring.items()
-            if entry is not None
+            if not _unplugged(entry)
         }
         return {**raw, "instruments": listed}
 
@@ -171,5 +172,11 @@ def effective(switch: float | None, nominal: float) -> float:
 
 
 def _words(entry: Any) -> Any:
-    """Return an instrument's entry with bare numbers (a bus address 0) as words."""
-    return {key: str(value) for key, value in entry.items()} if isinstance(entry, dict) else entry
+    """Return an instrument's entry with bare numbers (a bus address 0) as words, without unplugged ports."""
+    if not isinstance(entry, dict):
+        return entry
+    return {key: str(value) for key, value in entry.items() if not _unplugged(value)}
+
+
+def _unplugged(entry: object) -> bool:
+    return entry is None or is_off(entry)

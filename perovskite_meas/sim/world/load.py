@@ -19,15 +19,17 @@ from .scenes import SCHEMAS, packaged
 FILE = "world.yaml"
 KIND = "table"
 """The key that says which kind of table a world file is for."""
+WIRING = "instruments"
 
 
 def load_config(path: Path | None, table: str) -> TableConfig:
     """Return the world of `path` laid over that of `table`.
 
-    Mappings are merged key by key, so that a file need hold only what differs; an address set to null
-    under `instruments` is taken away. The world file of a folder of one's own lies over that of the
-    packaged table of its kind (its key `table`; confocal where it says nothing), apart from `instruments`,
-    which it replaces.
+    Mappings are merged key by key, so that a file need hold only what differs and a key that is deleted says what the
+    file below says. Under `instruments` an address is replaced as a whole, and taken away where it is null or off; so
+    is a port of an instrument, whose cable then is unplugged. The world file of a folder of one's own, where a
+    station's visalib names that folder, lies over that of the packaged table of its kind (its key `table`; confocal
+    where it says nothing), apart from `instruments`, which it replaces.
 
     Args:
         path: a complete or partial world file; None takes the table's own.
@@ -98,12 +100,15 @@ def _overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        merged[key] = _overlay(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+        if not (isinstance(value, dict) and isinstance(below, dict)):
+            merged[key] = value
+        else:  # a port that is not named in the upper file has no cable there
+            merged[key] = {**below, **value} if key == WIRING else _overlay(below, value)
     return merged
 
 
 def _replace_table(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    return _overlay({key: value for key, value in base.items() if key != "instruments" or key not in over}, over)
+    return _overlay({key: value for key, value in base.items() if key != WIRING or key not in over}, over)
 
 
 def _problem(schema: type[BaseModel], loc: tuple[int | str, ...], kind: str, message: str, found: object) -> str:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
-import numpy as np
-
-from perovskite_meas.sim.clock import SimClock
-
 from .base import TABLES, TableConfig
 from .config import WorldConfig
 from .confocal import Confocal
+from .front import Setting
 from .michelson.config import MichelsonConfig
 from .scene import Scene
 
@@ -24,26 +18,12 @@ def packaged(kind: str) -> str:
     return f"virtual_{kind}"
 
 
-def make_scene(
-    config: TableConfig,
-    seed: int,
-    clock: SimClock,
-    lock: threading.RLock,
-    rng: Callable[[str], np.random.Generator],
-) -> Scene:
-    """Return what a world file puts on the table.
-
-    Args:
-        config: the world file.
-        seed: of all noise.
-        clock: whose time is meant everywhere.
-        lock: of the world.
-        rng: returns the random generator of a name.
-    """
+def make_scene(config: TableConfig, setting: Setting) -> Scene:
+    """Return what a world file puts on the table."""
     if isinstance(config, MichelsonConfig):
         from .michelson.scene import Michelson  # compiled loops, which the other table can do without
 
-        return Michelson(config, seed, clock, lock, rng)
+        return Michelson(config, setting)
     if isinstance(config, WorldConfig):
-        return Confocal(config, seed, clock, lock, rng)
+        return Confocal(config, setting)
     raise TypeError(f"no kind of table goes with {type(config).__name__}; there are {', '.join(TABLES)}")

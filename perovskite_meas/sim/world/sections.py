@@ -70,7 +70,6 @@ class Laser(BaseLaser):
     mode: Annotated[str, OneOf(("pulsed", "cw"))]
     pulse_duration: Annotated[float, In("fs", above=0)]
     """Intensity FWHM at the sample."""
-    pulse_shape: Annotated[str, OneOf(("gauss", "sech2", "rect"))]
 
 
 class Optics(BaseOptics):

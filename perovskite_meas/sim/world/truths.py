@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,29 @@ def all_truths(config: WorldConfig, session: Session, emitter: Emitter) -> dict[
     Plain names are what is really used, session draws and switched-off imperfections included; names
     with the file's section in front (`optics.waist`) are the nominal entries.
     """
-    nominal = dict(flat(config))
-    plain = {name.split(".")[-1]: value for name, value in nominal.items() if name.startswith("sample.")}
     actual: dict[str, Truth] = {
         "bleaching_dose": config.bleaching_dose or math.inf,
         "background": config.background,
         "efficiency": config.sample.efficiency,
         "plateau": emitter.plateau,
+    }
+    spads = [config.timing(name) for name in INPUTS]
+    actual["zero_lag"] = (spads[1].delay - spads[0].delay) * 1e3
+    grey = config.grey_yield
+    actual |= {"grey_yield": 1.0 if grey is None else grey, "crosstalk": config.imperfections.crosstalk}
+    return {**named_truths(config), **front_truths(config, session, INPUTS), **actual}
+
+
+def named_truths(config: TableConfig) -> dict[str, Truth]:
+    """Return every entry of a world file under its whole name, and those of the sample under their last one, too."""
+    nominal = dict(_flat("", config.model_dump(exclude={"instruments", "seed", "table"})))
+    return nominal | {name.split(".")[-1]: value for name, value in nominal.items() if name.startswith("sample.")}
+
+
+def front_truths(config: TableConfig, session: Session, inputs: Sequence[str]) -> dict[str, Truth]:
+    """Return what every table really uses of laser, optics and detectors; `inputs` are those with a time tag."""
+    optics = config.optics
+    found: dict[str, Truth] = {
         "repetition_rate": config.laser.repetition_rate,
         "pulse_shape": config.laser.pulse_shape,
         "pulse_duration": session.pulse_duration,
@@ -36,23 +52,19 @@ def all_truths(config: WorldConfig, session: Session, emitter: Emitter) -> dict[
         "off_centre": math.hypot(session.off_centre_x, session.off_centre_y),
         "off_centre_x": session.off_centre_x,
         "off_centre_y": session.off_centre_y,
-        "maximum_power": config.optics.attenuator.maximum_power,
-        "angle_of_maximum": config.optics.attenuator.angle_of_maximum,
-        "extinction": config.optics.attenuator.extinction,
-        "pickoff_ratio": config.optics.pickoff_ratio,
+        "maximum_power": optics.attenuator.maximum_power,
+        "angle_of_maximum": optics.attenuator.angle_of_maximum,
+        "extinction": optics.attenuator.extinction,
+        "pickoff_ratio": optics.pickoff_ratio,
         "apd.dead_time": config.dead_time,
         "apd.dark_rate": config.dark_rate,
         "apd.afterpulsing": config.afterpulsing,
     }
-    spads = [config.timing(name) for name in INPUTS]
-    actual["zero_lag"] = (spads[1].delay - spads[0].delay) * 1e3
-    grey = config.grey_yield
-    actual |= {"grey_yield": 1.0 if grey is None else grey, "crosstalk": config.imperfections.crosstalk}
-    for name, spad in zip(INPUTS, spads, strict=True):
-        actual |= {f"{name}.{field}": value for field, value in spad.model_dump().items()}
+    for name in inputs:
+        found |= {f"{name}.{field}": value for field, value in config.timing(name).model_dump().items()}
     for name, head in session.heads.items():
-        actual |= {f"{name}.calibration": head.calibration, f"{name}.zero": head.zero}
-    return {**nominal, **plain, **actual}
+        found |= {f"{name}.calibration": head.calibration, f"{name}.zero": head.zero}
+    return found
 
 
 def light_truths(emitter: Emitter, excitations: float, dark_rate: float) -> dict[str, Truth]:
@@ -73,11 +85,6 @@ def light_truths(emitter: Emitter, excitations: float, dark_rate: float) -> dict
         "signal": signal,
         "background_fraction": other / (signal + other) if signal + other > 0.0 else 0.0,
     }
-
-
-def flat(config: TableConfig) -> Iterator[tuple[str, Truth]]:
-    """Return the entries of a world file as (name with the sections in front, number or word)."""
-    return _flat("", config.model_dump(exclude={"instruments", "seed", "table"}))
 
 
 def _flat(prefix: str, tree: dict[str, Any]) -> Iterator[tuple[str, Truth]]:

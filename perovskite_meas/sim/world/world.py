@@ -13,6 +13,7 @@ from perovskite_meas.sim.clock import SimClock
 
 from .base import TableConfig
 from .exposure import Light
+from .front import Setting
 from .load import load_config
 from .noise import generator
 from .scene import Truth
@@ -37,7 +38,7 @@ class World:
         self.config, self.seed, self.clock = config, seed, clock
         self.lock = threading.RLock()
         self._generators: dict[str, np.random.Generator] = {}
-        self._scene = make_scene(config, seed, clock, self.lock, self.rng)
+        self._scene = make_scene(config, Setting(seed, clock, self.lock, self.rng))
         self._ports = self._scene.ports()
 
     @classmethod

@@ -24,21 +24,15 @@ def _envelope(shape: int, x: float) -> float:
     return 1.0
 
 
+State = tuple[float, float, complex, complex, complex]
+"""Populations of both excited states, their coherences with the ground state, and that between them."""
+
+
 @compiled
-def _slope(
-    n1: float,
-    n2: float,
-    x1: complex,
-    x2: complex,
-    y: complex,
-    w: complex,
-    d1: float,
-    d2: float,
-    e1: float,
-    e2: float,
-    g1: float,
-    g2: float,
-) -> tuple[float, float, complex, complex, complex]:
+def _slope(state: State, w: complex, line: tuple[float, ...]) -> State:
+    """Return the rate of change, 1/ps, in a field of Rabi frequency `w`; `line` as in `photons`."""
+    n1, n2, x1, x2, y = state
+    d1, d2, e1, e2, g1, g2 = line
     ground = 1.0 - n1 - n2
     half = 0.5 * w
     dn1 = d1 * (w * x1.conjugate()).imag - g1 * n1
@@ -47,6 +41,17 @@ def _slope(
     dx2 = -1j * (e2 * x2 + half * (d2 * (ground - n2) - d1 * y.conjugate())) - g2 * x2
     dy = -1j * ((e1 - e2) * y + half * d1 * x2.conjugate() - half.conjugate() * d2 * x1) - g1 * y
     return dn1, dn2, dx1, dx2, dy
+
+
+@inlined
+def _ahead(state: State, step: float, slope: State) -> State:
+    return (
+        state[0] + step * slope[0],
+        state[1] + step * slope[1],
+        state[2] + step * slope[2],
+        state[3] + step * slope[3],
+        state[4] + step * slope[4],
+    )
 
 
 @compiled
@@ -61,12 +66,7 @@ def photons(
     shape: int,
     scale: float,
     longest: float,
-    d1: float,
-    d2: float,
-    e1: float,
-    e2: float,
-    g1: float,
-    g2: float,
+    line: tuple[float, ...],
 ) -> Floats:
     """Return the photons that a pair of pulses makes the dot emit, for each phase of the second pulse.
 
@@ -85,13 +85,10 @@ def photons(
         shape: code of the pulse.
         scale: of the pulse, ps.
         longest: step, ps.
-        d1: dipole of the first line; d1^2 + d2^2 = 1.
-        d2: of the second line.
-        e1: first line minus laser, rad/ps.
-        e2: second line minus laser.
-        g1: 1/T1, 1/ps.
-        g2: 1/T2.
+        line: d1, d2, e1, e2, g1, g2: dipoles of both lines (d1^2 + d2^2 = 1), each line minus laser (rad/ps),
+            1/T1 and 1/T2 (1/ps).
     """
+    _, _, e1, e2, g1, g2 = line
     found = np.empty(len(phases))
     for place in range(len(phases)):
         turn = cmath.exp(1j * phases[place])
@@ -123,50 +120,12 @@ def photons(
                     w0 += peak_b * turn * _envelope(shape, (t - tau) / scale)
                     w1 += peak_b * turn * _envelope(shape, (t + 0.5 * h - tau) / scale)
                     w2 += peak_b * turn * _envelope(shape, (t + h - tau) / scale)
-                a = _slope(n1, n2, x1, x2, y, w0, d1, d2, e1, e2, g1, g2)
                 k = 0.5 * h
-                b = _slope(
-                    n1 + k * a[0],
-                    n2 + k * a[1],
-                    x1 + k * a[2],
-                    x2 + k * a[3],
-                    y + k * a[4],
-                    w1,
-                    d1,
-                    d2,
-                    e1,
-                    e2,
-                    g1,
-                    g2,
-                )
-                c = _slope(
-                    n1 + k * b[0],
-                    n2 + k * b[1],
-                    x1 + k * b[2],
-                    x2 + k * b[3],
-                    y + k * b[4],
-                    w1,
-                    d1,
-                    d2,
-                    e1,
-                    e2,
-                    g1,
-                    g2,
-                )
-                d = _slope(
-                    n1 + h * c[0],
-                    n2 + h * c[1],
-                    x1 + h * c[2],
-                    x2 + h * c[3],
-                    y + h * c[4],
-                    w2,
-                    d1,
-                    d2,
-                    e1,
-                    e2,
-                    g1,
-                    g2,
-                )
+                state = (n1, n2, x1, x2, y)
+                a = _slope(state, w0, line)
+                b = _slope(_ahead(state, k, a), w1, line)
+                c = _slope(_ahead(state, k, b), w1, line)
+                d = _slope(_ahead(state, h, c), w2, line)
                 sixth = h / 6.0
                 before = n1 + n2
                 middle = before + k * (b[0] + b[1])

@@ -53,7 +53,7 @@ class Geometry:
         self.zero = optics.zero_position + sizes.zero_offset * 1e-3 * zero
         self.piezo_scale = errors.scale
         self.coarse = Coarse(start, screw, diary, lock)
-        self.fine = Fine(start, optics.fine_range, errors, diary, lock)
+        self.fine = Fine(start, optics.fine_range, errors, diary, lock, optics.fine_sensitivity)
         self._origin = screw.from_below(self.zero)
         self._per_length = config.scale.per_length
         self._lost = sizes.overlap_drift / 10.0

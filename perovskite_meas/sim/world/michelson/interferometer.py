@@ -27,7 +27,6 @@ class PathNoise:
         acoustic: rms of the acoustic line, rad.
         acoustic_frequency: Hz.
         start: clock time at which the world begins, s; walk and drift are 0 there.
-        name: of the source.
     """
 
     def __init__(
@@ -40,13 +39,12 @@ class PathNoise:
         acoustic: float = 0.0,
         acoustic_frequency: float = 97.0,
         start: float = 0.0,
-        name: str = "path_noise",
     ) -> None:
-        rng = generator(seed, f"{name}.session")
+        rng = generator(seed, "path_noise.session")
         self._drift = drift * (1.0 if rng.random() < 0.5 else -1.0)
         self._sound, self._omega = math.sqrt(2.0) * acoustic, 2.0 * math.pi * acoustic_frequency
         self._begin = 2.0 * math.pi * rng.random()
-        self._walk, self._start = Wander(seed, f"{name}.walk", walk, start=start), start
+        self._walk, self._start = Wander(seed, "path_noise.walk", walk, start=start), start
         self._period = wavelength * 1e-6 / LIGHT
 
     @property
@@ -62,10 +60,6 @@ class PathNoise:
     def delay_error(self, times: Floats) -> Floats:
         """Return the error of the delay at these clock times (s), ps: what every wavelength and the dot sees."""
         return self.phase(times) * (self._period / (2.0 * math.pi))
-
-    def path_error(self, times: Floats, per_length: float) -> Floats:
-        """Return the same as mirror travel, um; `per_length` is the delay scale in fs/um."""
-        return self.delay_error(times) * (1e3 / per_length)
 
 
 class LaserFringes:

@@ -21,13 +21,10 @@ class SpectralDiffusion:
         sigma: stationary 1-sigma, ueV; 0 for a line at rest.
         correlation_time: s.
         start: clock time at which the world begins, s.
-        name: of the source.
     """
 
-    def __init__(
-        self, seed: int, sigma: float, correlation_time: float, start: float = 0.0, name: str = "spectral_diffusion"
-    ) -> None:
-        self._wander = Wander(seed, name, sigma, correlation_time, start)
+    def __init__(self, seed: int, sigma: float, correlation_time: float, start: float = 0.0) -> None:
+        self._wander = Wander(seed, "spectral_diffusion", sigma, correlation_time, start)
 
     def detuning(self, times: Floats) -> Floats:
         """Return how far the line lies above its mean at these clock times (s), ueV, shape (n,)."""
@@ -42,21 +39,15 @@ class TelegraphBlinking:
         on_time: mean time it stays bright, s.
         off_time: mean time it stays dark, s; 0: always bright.
         start: clock time at which the world begins, s; it is bright or dark then as in the long run.
-        name: of the source.
     """
 
-    def __init__(self, seed: int, on_time: float, off_time: float, start: float = 0.0, name: str = "telegraph") -> None:
+    def __init__(self, seed: int, on_time: float, off_time: float, start: float = 0.0) -> None:
         if on_time <= 0.0 or off_time < 0.0:
-            raise UsageError(f"{name}: on_time {on_time} s must be above 0, off_time {off_time} s not negative")
+            raise UsageError(f"telegraph: on_time {on_time} s must be above 0, off_time {off_time} s not negative")
         self._means = (on_time, off_time)
-        self._rng = generator(seed, name)
+        self._rng = generator(seed, "telegraph")
         self._starts_on = bool(self._rng.random() < on_time / (on_time + off_time))
         self._changes = np.array([start])
-
-    @property
-    def on_share(self) -> float:
-        """Share of the time it is bright, in the long run."""
-        return self._means[0] / sum(self._means)
 
     def on(self, times: Floats) -> NDArray[np.bool_]:
         """Say whether the dot is bright at these clock times (s), shape (n,)."""

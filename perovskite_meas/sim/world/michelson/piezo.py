@@ -53,10 +53,20 @@ class Fine:
         errors: what it does wrong.
         diary: what light has seen already is not changed.
         lock: of the world.
+        um_per_volt: how far a bare voltage moves it.
     """
 
-    def __init__(self, start: float, span: float, errors: Errors, diary: Diary, lock: threading.RLock) -> None:
+    def __init__(
+        self,
+        start: float,
+        span: float,
+        errors: Errors,
+        diary: Diary,
+        lock: threading.RLock,
+        um_per_volt: float = 0.2,
+    ) -> None:
         self.middle = span / 2.0
+        self.um_per_volt = um_per_volt
         self._span, self._errors, self._diary, self._lock = span, errors, diary, lock
         self._radii = RADII * span
         self._weights = tuple(weights(size) for size in errors.hysteresis)

@@ -195,12 +195,7 @@ class TwoPulse:
             pulse.code,
             pulse.scale,
             step,
-            math.sqrt(strong),
-            math.sqrt(weak),
-            e1,
-            e2,
-            1.0 / line.t1,
-            1.0 / line.t2,
+            (math.sqrt(strong), math.sqrt(weak), e1, e2, 1.0 / line.t1, 1.0 / line.t2),
         )
         mean = float(np.mean(emitted))
         if len(phases) == 1:

@@ -63,7 +63,6 @@ class Laser(BaseLaser):
 
     pulse_duration: Annotated[float, In("ps", above=0, high=100)]
     """Intensity FWHM, transform-limited."""
-    pulse_shape: Annotated[str, OneOf(("gauss", "sech2", "rect"))]
 
 
 class Optics(BaseOptics):
@@ -86,6 +85,7 @@ class Optics(BaseOptics):
     reference_rate: Annotated[float, In("cps", low=0, high=1e8)]
     fine_range: Annotated[float, In("um", above=0, high=1000)]
     fine_sensitivity: Annotated[float, In("um/V", above=0)]
+    """Of the bare piezo, for a controller in volts whose wiring has no um_per_volt of its own."""
     cyclic_period: Annotated[float, In("mm", above=0)]
     """Of the stage's lead screw."""
     acoustic_frequency: Annotated[float, In("Hz", above=0, high=2000)]

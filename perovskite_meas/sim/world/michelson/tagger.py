@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perovskite_meas.core.clock import Clock
-from perovskite_meas.core.errors import UsageError
 
-from ..detector import reach
 from ..exposure import Exposure
 from ..noise import Floats
-from ..photons.tagger import LONGEST, Events
+from ..photons.detectors import PS, DetectorPair, Events
 from .config import MichelsonConfig
 from .light import DetectedLight, Grid, Rates
 from .trigger import Trigger
@@ -27,7 +25,6 @@ Number = TypeVar("Number", bound=np.generic)
 
 _CHUNK = 30.0
 """s: longer recordings are worked out in pieces, so that the grid does not fill the memory."""
-_PS = 1e12
 
 
 class SignalLight:
@@ -59,7 +56,7 @@ class SignalLight:
         return np.concatenate(seconds), np.concatenate(rates)
 
 
-class InterferenceTagger:
+class InterferenceTagger(DetectorPair):
     """Signal, monitor and trigger on one time tagger without a sync.
 
     Args:
@@ -70,9 +67,6 @@ class InterferenceTagger:
         rng: of these detectors alone.
         lock: of the world.
         clock: of the world.
-
-    Attributes:
-        inputs: names of what is on the inputs; the index is the channel.
     """
 
     inputs = INPUTS
@@ -87,27 +81,12 @@ class InterferenceTagger:
         lock: threading.RLock,
         clock: Clock,
     ) -> None:
-        self._exposure, self._light, self._trigger = exposure, light, trigger
-        self._detectors = config.timing("signal"), config.timing("monitor")
-        self._rng, self._lock, self._clock = rng, lock, clock
+        super().__init__(exposure, (config.timing("signal"), config.timing("monitor")), rng, lock, clock)
+        self._detected, self._trigger = light, trigger
 
     def sync_rate(self, t: float) -> float:
         """Return the laser pulses per second on the sync input: there is no cable."""
         return 0.0
-
-    def record(self, t0: float, t1: float) -> Events:
-        """Return what the inputs see in [t0, t1] (clock time, s; t1 not in the future).
-
-        The photons follow from the light in that time; each recording draws its own.
-
-        Raises:
-            UsageError: a recording that ends in the future, begins before what is remembered, or is too long.
-        """
-        if t1 - t0 > LONGEST:
-            raise UsageError(f"a recording of {t1 - t0:.0f} s is too long; at most {LONGEST:g} s at a time")
-        with self._lock:
-            reach(self._exposure, self._clock.now(), t0, t1)
-            return self._record(t0, max(t0, t1))
 
     def rates(self, t0: float, t1: float) -> tuple[float, ...]:
         """Return the counts per second of each input in [t0, t1], with their shot noise.
@@ -116,22 +95,20 @@ class InterferenceTagger:
             UsageError: as for `record`.
         """
         with self._lock:
-            reach(self._exposure, self._clock.now(), t0, t1)
             lasting = t1 - t0
-            if lasting <= 0.0:
-                return (0.0,) * len(INPUTS)
-            light = np.zeros(2)
-            for grid, found in chunks(self._light, t0, t1):
-                light += np.array([found.signal, found.monitor]) @ np.diff(grid.edges) / lasting
-            seen = []
-            for detector, mean in zip(self._detectors, light.tolist(), strict=True):
-                rate = mean + detector.dark_rate
-                rate *= (1.0 + detector.afterpulsing) / (1.0 + rate * detector.dead_time * 1e-9)
-                seen.append(float(self._rng.poisson(rate * lasting)) / lasting)
-            return (*seen, len(self._trigger.times(t0, t1)) / lasting)
+            pulses = len(self._trigger.times(t0, t1)) / lasting if lasting > 0.0 else 0.0
+            return (*super().rates(t0, t1), pulses)
+
+    def _light(self, t0: float, t1: float) -> tuple[float, float]:
+        signal, monitor = 0.0, 0.0
+        for grid, found in chunks(self._detected, t0, t1):
+            seconds = np.diff(grid.edges)
+            signal += float(found.signal @ seconds) / (t1 - t0)
+            monitor += float(found.monitor @ seconds) / (t1 - t0)
+        return signal, monitor
 
     def _record(self, t0: float, t1: float) -> Events:
-        from ..photons.avalanches import blur, collated, registered
+        from ..photons.avalanches import blur, collated
 
         arrived = []
         for detector, parts in zip(self._detectors, self._arrivals(t0, t1), strict=True):
@@ -139,14 +116,11 @@ class InterferenceTagger:
             if detector.jitter or detector.jitter_tail:
                 blur(self._rng, photons, detector.jitter, detector.jitter_tail, detector.tail_time)
             arrived.append(photons)
-        first, second = self._detectors
-        dead = np.array([first.dead_time, second.dead_time]) * 1e3
-        after = np.array([first.afterpulsing, second.afterpulsing])
-        a, b = registered(self._rng, arrived[0], arrived[1], dead, after, 0.0)
-        length = (t1 - t0) * _PS
-        collected = collated(a, b, first.delay * 1e3, second.delay * 1e3, length, 0.0, 0.0)
+        a, b = self._registered(arrived[0], arrived[1], 0.0)
+        length = (t1 - t0) * PS
+        collected = collated(a, b, *self._delays, length, 0.0, 0.0)
         times, channels = collected[:2]
-        pulses = np.floor(np.clip((self._trigger.times(t0, t1) - t0) * _PS, 0.0, length)).astype(np.int64)
+        pulses = np.floor(np.clip((self._trigger.times(t0, t1) - t0) * PS, 0.0, length)).astype(np.int64)
         places = np.searchsorted(times, pulses)
         marks = np.full(len(pulses), INPUTS.index("trigger"), dtype=np.uint8)
         return Events(_inserted(times, places, pulses), _inserted(channels, places, marks), None, None, 0.0)
@@ -157,11 +131,11 @@ class InterferenceTagger:
 
         signal: list[Floats] = []
         monitor: list[Floats] = []
-        for grid, found in chunks(self._light, t0, t1):
+        for grid, found in chunks(self._detected, t0, t1):
             for detector, rates, parts in zip(self._detectors, found, (signal, monitor), strict=True):
                 wanted = rates + detector.dark_rate
                 for begin, end, step in grid.runs():
-                    since = (float(grid.edges[begin]) - t0) * _PS
+                    since = (float(grid.edges[begin]) - t0) * PS
                     parts.append(arrivals(self._rng, wanted[begin:end], step, since))
         return signal, monitor
 

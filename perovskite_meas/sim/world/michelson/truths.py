@@ -6,7 +6,7 @@ import math
 
 from ..scene import Truth
 from ..session import Session
-from ..truths import flat
+from ..truths import front_truths, named_truths
 from .config import MichelsonConfig
 from .dot import Dot
 from .geometry import Geometry
@@ -21,40 +21,22 @@ def all_truths(config: MichelsonConfig, session: Session, geometry: Geometry, do
     Plain names are what is really used, session draws and switched-off imperfections included; names
     with the file's section in front (`optics.waist`) are the nominal entries. Without a nanocrystal there is no T2.
     """
-    nominal = dict(flat(config))
-    sample, optics = config.sample, config.optics
-    plain = {name.split(".")[-1]: value for name, value in nominal.items() if name.startswith("sample.")}
+    sample = config.sample
     actual: dict[str, Truth] = {
         "background": config.background,
         "off_time": config.off_time * 1e3,
-        "repetition_rate": config.laser.repetition_rate,
-        "pulse_shape": config.laser.pulse_shape,
-        "pulse_duration": session.pulse_duration,
-        "waist": session.waist,
-        "off_centre": math.hypot(session.off_centre_x, session.off_centre_y),
-        "off_centre_x": session.off_centre_x,
-        "off_centre_y": session.off_centre_y,
-        "maximum_power": optics.attenuator.maximum_power,
-        "angle_of_maximum": optics.attenuator.angle_of_maximum,
-        "extinction": optics.attenuator.extinction,
-        "pickoff_ratio": optics.pickoff_ratio,
-        "arm_balance": optics.arm_balance,
+        "arm_balance": config.optics.arm_balance,
         "leakage": config.imperfections.leakage,
         "visibility_zero": dot.visibility,
         "zero_delay": geometry.zero,
         "fringe_period": 2.0 * math.pi / dot.omega * 1e3,
         "piezo_scale": geometry.piezo_scale,
         "phase_drift": geometry.noise.drift,
-        "apd.dead_time": config.dead_time,
-        "apd.dark_rate": config.dark_rate,
-        "apd.afterpulsing": config.afterpulsing,
     }
-    for name in ("signal", "monitor"):
-        actual |= {f"{name}.{field}": value for field, value in config.timing(name).model_dump().items()}
-    for name, head in session.heads.items():
-        actual |= {f"{name}.calibration": head.calibration, f"{name}.zero": head.zero}
+    named = named_truths(config)
+    actual |= front_truths(config, session, ("signal", "monitor"))
     if dot.is_laser:
-        return {**nominal, **{name: plain[name] for name in plain if name not in _DOT_ONLY}, **actual}
+        return {**{name: named[name] for name in named if name not in _DOT_ONLY}, **actual}
     line: dict[str, Truth] = {
         "linewidth": 2.0 * HBAR / sample.t2,
         "inhomogeneous": config.diffusion,
@@ -62,7 +44,7 @@ def all_truths(config: MichelsonConfig, session: Session, geometry: Geometry, do
     }
     if line["beat"] == 0.0:
         line["visibility_intercept"] = dot.intercept(sample.t2)
-    return {**nominal, **plain, **actual, **line}
+    return {**named, **actual, **line}
 
 
 def light_truths(dot: Dot, power: float) -> dict[str, Truth]:

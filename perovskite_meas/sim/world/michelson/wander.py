@@ -28,7 +28,6 @@ class Wander:
         sigma: stationary 1-sigma; of a walk: 1-sigma after one second.
         memory: correlation time, s; infinite for a walk, which starts at 0.
         start: clock time at which it begins, s; before it, it rests.
-        cell: length of a cell, s; 0: twice the memory, or 0.512 s for a walk.
     """
 
     def __init__(
@@ -38,12 +37,11 @@ class Wander:
         sigma: float,
         memory: float = math.inf,
         start: float = 0.0,
-        cell: float = 0.0,
     ) -> None:
         if sigma < 0.0 or memory <= 0.0:
             raise UsageError(f"{name}: sigma {sigma} must not be negative, memory {memory} s must be above 0")
         self._seed, self._name, self._sigma, self._memory, self._start = seed, name, sigma, memory, start
-        self._cell = cell or (2.0 * memory if math.isfinite(memory) else 0.512)
+        self._cell = 2.0 * memory if math.isfinite(memory) else 0.512
         self._rng = generator(seed, name)
         self._ends = np.array([0.0 if math.isinf(memory) else sigma * self._rng.standard_normal()])
         self._inside: dict[int, Floats] = {}

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perovskite_meas.core.errors import UsageError
-
-from ..detector import reach
 from ..noise import Floats
+from .detectors import PS, DetectorPair, Events
 
 if TYPE_CHECKING:
     from perovskite_meas.core.clock import Clock
@@ -24,29 +21,11 @@ if TYPE_CHECKING:
 
 INPUTS = ("spad_a", "spad_b")
 """Detectors on the inputs of the tagger, by channel."""
-LONGEST = 7200.0
-"""s: a recording is made in one go; longer ones are made of parts."""
-
-_PS = 1e12
 _SPARE = 1.1
 """Room for photons over their expected number, before arrays have to grow."""
 
 
-class Events(NamedTuple):
-    """What the tagger's inputs saw, in the order of time."""
-
-    times: NDArray[np.int64]
-    """ps since the begin of the recording."""
-    channels: NDArray[np.uint8]
-    sync: NDArray[np.int64] | None
-    """Number of the last laser pulse before, from 0 at the first one of the recording; None without sync."""
-    delay: Floats | None
-    """ps since that pulse, at least 0 and less than the period."""
-    period: float
-    """ps between laser pulses; 0 without sync."""
-
-
-class Tagger:
+class Tagger(DetectorPair):
     """Two detectors that share the light of the sample, and the sync of the laser.
 
     Args:
@@ -57,9 +36,6 @@ class Tagger:
         rng: of this arm alone.
         lock: of the world.
         clock: of the world.
-
-    Attributes:
-        inputs: names of the detectors; the index is the channel.
     """
 
     inputs = INPUTS
@@ -74,65 +50,31 @@ class Tagger:
         lock: threading.RLock,
         clock: Clock,
     ) -> None:
+        super().__init__(exposure, (config.timing("spad_a"), config.timing("spad_b")), rng, lock, clock)
         self._exposure, self._emitter, self._config, self._reference = exposure, emitter, config, reference
-        self._rng, self._lock, self._clock = rng, lock, clock
-        self._detectors = tuple(config.timing(name) for name in INPUTS)
         self._start = clock.now()
-        self._period = _PS / config.laser.repetition_rate
+        self._period = PS / config.laser.repetition_rate
         self._is_cw = config.is_cw
 
     def sync_rate(self, t: float) -> float:
         """Return the laser pulses per second on the sync input at `t`; 0 under continuous light."""
         return 0.0 if self._is_cw else self._config.laser.repetition_rate
 
-    def record(self, t0: float, t1: float) -> Events:
-        """Return what the inputs see in [t0, t1] (clock time, s; t1 not in the future).
-
-        The photons follow from the light in that time; each recording draws its own.
-
-        Raises:
-            UsageError: a recording that ends in the future, begins before what is remembered, or is too long.
-        """
-        if t1 - t0 > LONGEST:
-            raise UsageError(f"a recording of {t1 - t0:.0f} s is too long; at most {LONGEST:g} s at a time")
-        with self._lock:
-            reach(self._exposure, self._clock.now(), t0, t1)
-            return self._record(t0, max(t0, t1))
-
-    def rates(self, t0: float, t1: float) -> tuple[float, ...]:
-        """Return the counts per second of each input in [t0, t1], with their shot noise.
-
-        Raises:
-            UsageError: as for `record`.
-        """
-        with self._lock:
-            reach(self._exposure, self._clock.now(), t0, t1)
-            seconds, emitted = self._exposure.emission(t0, t1)
-            lasting = t1 - t0
-            if lasting <= 0.0:
-                return (0.0,) * len(INPUTS)
-            light = float(np.sum(seconds * emitted)) / lasting
-            shining = sum(high - low for low, high, on in self._reference.pieces(t0, t1) if on)
-            light += self._config.optics.reference_rate * shining / lasting
-            found = []
-            for detector in self._detectors:
-                rate = light / len(INPUTS) + detector.dark_rate
-                rate *= (1.0 + detector.afterpulsing) / (1.0 + rate * detector.dead_time * 1e-9)
-                found.append(float(self._rng.poisson(rate * lasting)) / lasting)
-            return tuple(found)
+    def _light(self, t0: float, t1: float) -> tuple[float, float]:
+        seconds, emitted = self._exposure.emission(t0, t1)
+        lasting = t1 - t0
+        light = float(np.sum(seconds * emitted)) / lasting
+        shining = sum(high - low for low, high, on in self._reference.pieces(t0, t1) if on)
+        light += self._config.optics.reference_rate * shining / lasting
+        return light / len(INPUTS), light / len(INPUTS)
 
     def _record(self, t0: float, t1: float) -> Events:
-        from .avalanches import collated, registered
+        from .avalanches import collated
 
         offset = self._first_pulse(t0)
-        a, b = self._arrivals(t0, t1, offset)
-        first, second = self._detectors
-        dead = np.array([first.dead_time, second.dead_time]) * 1e3
-        after = np.array([first.afterpulsing, second.afterpulsing])
-        a, b = registered(self._rng, a, b, dead, after, self._config.imperfections.crosstalk)
+        a, b = self._registered(*self._arrivals(t0, t1, offset), self._config.imperfections.crosstalk)
         period = 0.0 if self._is_cw else self._period
-        delays = (first.delay * 1e3, second.delay * 1e3)
-        times, channels, sync, delay = collated(a, b, *delays, (t1 - t0) * _PS, period, offset)
+        times, channels, sync, delay = collated(a, b, *self._delays, (t1 - t0) * PS, period, offset)
         if self._is_cw:
             return Events(times, channels, None, None, 0.0)
         return Events(times, channels, sync, delay, period)
@@ -148,12 +90,12 @@ class Tagger:
         from .sources import SampleLight
         from .streams import poisson_photons
 
-        rng, end = self._rng, (t1 - t0) * _PS
-        lit = [((low - t0) * _PS, (high - t0) * _PS, low, row) for low, high, row in self._exposure.pieces(t0, t1)]
+        rng, end = self._rng, (t1 - t0) * PS
+        lit = [((low - t0) * PS, (high - t0) * PS, low, row) for low, high, row in self._exposure.pieces(t0, t1)]
         light = SampleLight(self._config, self._emitter, self._period, offset).streams(rng, lit)
         optics = self._config.optics
         shining = [
-            ((low - t0) * _PS, (high - t0) * _PS, optics.reference_rate / _PS, 0.0)
+            ((low - t0) * PS, (high - t0) * PS, optics.reference_rate / PS, 0.0)
             for low, high, on in self._reference.pieces(t0, t1)
             if on
         ]
@@ -170,7 +112,7 @@ class Tagger:
                 blur(rng, part, detector.jitter, detector.jitter_tail, detector.tail_time)
                 arrivals[channel] = merged(arrivals[channel], part) if len(arrivals[channel]) else part
         for channel, detector in enumerate(self._detectors):
-            dark = np.array([(0.0, end, detector.dark_rate / _PS, 0.0)])
+            dark = np.array([(0.0, end, detector.dark_rate / PS, 0.0)])
             room = int(_SPARE * detector.dark_rate * (t1 - t0))
             arrivals[channel] = merged(arrivals[channel], poisson_photons(rng, dark, 0.0, 0.0, 0.0, 0.0, room))
         return arrivals[0], arrivals[1]
