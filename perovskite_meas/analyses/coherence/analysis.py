@@ -101,6 +101,8 @@ def analyse(data: xr.Dataset) -> CoherenceResult:
     t2, linewidth, v0, parts = _claim(kept, found, laser, light, seen, setup)
     relative = math.inf if t2.statistical is None or best.model == "gaussian" else t2.statistical / t2.nominal
     refused = refusal(points.tau[window], enough[window], best.line.t2, relative, best.model) or doubt(seen, found)
+    if refused and not laser.zero_measured:
+        refused += "; and zero delay was not measured, which may be all: let the procedure look for it (zero_span)"
     phase = carrier.phase(seen.bursts.fine)
     plain = folded_points(points, seen, phase, floor.level)
     others = {} if best.model == "gaussian" else estimators(points, plain, best, window)
