@@ -50,6 +50,28 @@ class Column:
         return attrs
 
 
+def meanings(attrs: Mapping[Any, Any], *, strict: bool = False) -> dict[int, str] | None:
+    """Return code -> word of a column of categories, as `Column.attrs` wrote them; None where it did not.
+
+    Args:
+        attrs: of the column in a dataset.
+        strict: whether codes and words of different number are an error; else the first ones count.
+
+    Raises:
+        ValueError: they are, in strict reading.
+    """
+    if "flag_values" not in attrs or "flag_meanings" not in attrs:
+        return None
+    codes = [int(code) for code in np.atleast_1d(attrs["flag_values"])]
+    return dict(zip(codes, str(attrs["flag_meanings"]).split(), strict=strict))
+
+
+def category_names(values: Any, meaning: Mapping[int, str]) -> np.ndarray[Any, np.dtype[np.str_]]:
+    """Return the word of each code, shape (n,); '?' for codes that mean nothing."""
+    codes = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    return np.array([meaning.get(int(code), "?") if np.isfinite(code) else "?" for code in codes], dtype=np.str_)
+
+
 class RowCheck:
     """Checks rows one by one against declared columns and remembers the arrays' shapes."""
 

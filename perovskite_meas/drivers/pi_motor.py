@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from qcodes import validators as vals
@@ -78,16 +79,12 @@ class PIMotor(GcsInstrument):
             self._set_servo(True)
             self._order(f"FRF {self._axis}")
             try:
-                wait_until(self.clock, self._referenced, timeout=timeout, poll=_POLL)
+                self._await(self._referenced, timeout)
             except TimeoutError as error:
-                self._break_off()
                 raise self._fault(
                     f"no reference found within {timeout:g} s, at {self._get_position():.6g} mm; the motor was stopped",
                     "check that nothing blocks the stage, its cable and its reference switch",
                 ) from error
-            except BaseException:
-                self._break_off()
-                raise
 
     def stop(self) -> None:
         """Stop the motor at once; a reference move that is stopped has to be repeated."""
@@ -112,14 +109,18 @@ class PIMotor(GcsInstrument):
             patience = _SPARE + _SLACK * abs(target - self._get_position()) / max(self._real("VEL?"), 1e-9)
             self._order(f"MOV {self._axis} {target:.6f}")
             try:
-                wait_until(self.clock, lambda: self._there(target), timeout=patience, poll=_POLL)
+                self._await(lambda: self._there(target), patience)
             except TimeoutError as error:
-                self._break_off()
                 raise self._stalled(target, patience) from error
-            except BaseException:
-                self._break_off()
-                raise
             self._arrived(target)
+
+    def _await(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until `condition` holds; whatever else ends the wait, Ctrl-C too, the motor is stopped first."""
+        try:
+            wait_until(self.clock, condition, timeout=timeout, poll=_POLL)
+        except BaseException:
+            self._break_off()
+            raise
 
     def _stalled(self, target: float, patience: float) -> HardwareFault:
         return self._fault(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from perovskite_meas.core.columns import meanings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +65,7 @@ def _parts(data: xr.Dataset) -> tuple[list[Part], list[Part]]:
         if not np.issubdtype(column.dtype, np.number):
             continue
         if column.ndim == 1:
-            tall = max(_PANEL, _CODE * len(_codes(column)))
+            tall = max(_PANEL, _CODE * len(meanings(column.attrs) or {}))
             plots.append((tall, _panel(str(name), column)))
         elif column.ndim == 3 and 0 < column[0].size <= _MOST_PIXELS:
             images.append((_IMAGE, _image(str(name), column)))
@@ -77,7 +79,7 @@ def _panel(name: str, column: xr.DataArray) -> Callable[[Axes], None]:
         axis.plot(np.arange(column.size), known(column), ".-", lw=0.6, ms=3, color="#0b5394")
         axis.set_xlim(-0.02 * column.size - 0.5, 1.02 * column.size - 0.5)
         _label(axis, name, column)
-        if codes := _codes(column):
+        if codes := meanings(column.attrs):
             seen = set(column.values.tolist())
             axis.set_yticks(*zip(*(item for item in codes.items() if item[0] in seen), strict=True))
             return
@@ -112,12 +114,3 @@ def known(column: xr.DataArray) -> NDArray[np.float64]:
     values = np.asarray(column.values, dtype=float)
     none = _UNKNOWN.search(str(column.attrs.get("long_name", "")))
     return values if none is None else np.where(values == float(none[1]), np.nan, values)
-
-
-def _codes(column: xr.DataArray) -> dict[Any, str]:
-    """Return what the numbers of a column of categories mean; empty for other columns."""
-    attrs = column.attrs
-    if "flag_values" not in attrs or "flag_meanings" not in attrs:
-        return {}
-    values = np.atleast_1d(attrs["flag_values"]).tolist()
-    return dict(zip(values, str(attrs["flag_meanings"]).split(), strict=False))

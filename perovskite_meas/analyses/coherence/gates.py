@@ -35,7 +35,6 @@ KNEE_PART = 0.2
 """Part of the phase's knee that a sweep may take."""
 INSTRUMENT = 0.02
 """Relative 1-sigma to which the instrument visibility shall be known."""
-BIC_MARGIN = 6.0
 TREND = 3.0
 """Sigmas of a trend that is called out."""
 SLOW_POINT = 0.02

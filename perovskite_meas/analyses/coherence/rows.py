@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from perovskite_meas.core.columns import category_names, meanings
 from perovskite_meas.core.errors import AnalysisRefused
 
 if TYPE_CHECKING:
@@ -115,13 +116,8 @@ class Rows:
 
 def series_names(data: xr.Dataset) -> npt.NDArray[np.str_]:
     """Return the name of each row's series, from the codes and their flag attributes where there are any."""
-    attrs = data["series"].attrs
-    meaning = dict(CODES)
-    if "flag_values" in attrs and "flag_meanings" in attrs:
-        codes = [int(code) for code in np.atleast_1d(attrs["flag_values"])]
-        meaning = dict(zip(codes, str(attrs["flag_meanings"]).split(), strict=False))
-    seen = np.asarray(data["series"].values, dtype=np.float64)
-    return np.array([meaning.get(int(code), "?") if np.isfinite(code) else "?" for code in seen], dtype=np.str_)
+    found = meanings(data["series"].attrs)
+    return category_names(data["series"].values, CODES if found is None else found)
 
 
 def read_rows(data: xr.Dataset) -> Rows:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perovskite_meas.core.analysis import fact
+from perovskite_meas.core.columns import category_names, meanings
 from perovskite_meas.core.errors import AnalysisRefused
 
 if TYPE_CHECKING:
@@ -71,13 +72,8 @@ def series_names(data: xr.Dataset) -> npt.NDArray[np.str_]:
     missing = [name for name in COLUMNS if name not in data]
     if missing:
         raise AnalysisRefused(f"the data lack the column(s) {', '.join(missing)}, which lifetime needs")
-    attrs = data["series"].attrs
-    meaning = CODES
-    if "flag_values" in attrs and "flag_meanings" in attrs:
-        codes = [int(code) for code in np.atleast_1d(attrs["flag_values"])]
-        meaning = dict(zip(codes, str(attrs["flag_meanings"]).split(), strict=True))
-    found = np.atleast_1d(np.asarray(data["series"].values, dtype=np.float64))
-    return np.array([meaning.get(int(code), "?") if np.isfinite(code) else "?" for code in found], dtype=np.str_)
+    found = meanings(data["series"].attrs, strict=True)
+    return category_names(data["series"].values, CODES if found is None else found)
 
 
 def read_decays(data: xr.Dataset) -> Decays:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from perovskite_meas.core.columns import category_names, meanings
 from perovskite_meas.core.errors import AnalysisRefused
 
 if TYPE_CHECKING:
@@ -73,15 +74,13 @@ def series_names(data: xr.Dataset) -> npt.NDArray[np.str_]:
     if missing:
         raise AnalysisRefused(f"the data lack the column(s) {', '.join(missing)}, which saturation needs")
     attrs = data["series"].attrs
-    if "flag_values" not in attrs or "flag_meanings" not in attrs:
+    meaning = meanings(attrs)
+    if meaning is None:
         raise AnalysisRefused("the column 'series' has no flag_values and flag_meanings: its codes mean nothing")
-    codes_known = [int(code) for code in np.atleast_1d(attrs["flag_values"])]
-    words = str(attrs["flag_meanings"]).split()
-    if len(codes_known) != len(words):
-        raise AnalysisRefused(f"the column 'series' has {len(codes_known)} flag_values but {len(words)} flag_meanings")
-    meaning = dict(zip(codes_known, words, strict=True))
-    codes = data["series"].values
-    return np.array([meaning.get(int(code), "?") if np.isfinite(code) else "?" for code in codes], dtype=np.str_)
+    codes, words = np.atleast_1d(attrs["flag_values"]), str(attrs["flag_meanings"]).split()
+    if len(codes) != len(words):
+        raise AnalysisRefused(f"the column 'series' has {len(codes)} flag_values but {len(words)} flag_meanings")
+    return category_names(data["series"].values, meaning)
 
 
 def read_rows(data: xr.Dataset) -> Rows:
