@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clock import Clock as Clock
+from .cryogenics import Cryostat as Cryostat
+from .cryogenics import CryostatReading as CryostatReading
+from .cryogenics import Magnet as Magnet
+from .cryogenics import MagnetReading as MagnetReading
 from .delay_scale import DelayScale
+from .spectra import Analyser as Analyser
+from .spectra import Spectrograph as Spectrograph
+from .spectra import Spectrometer as Spectrometer
+from .spectra import Spectrum as Spectrum
 from .tags import Tags
 
 
@@ -204,6 +212,20 @@ class CentringScanner(Scanner, Protocol):
 
     def centre_on(self, x: float, y: float) -> None:
         """Take the emitter to be at x, y in um, relative to where it was taken to be; does not move."""
+
+
+@runtime_checkable
+class FocusingScanner(CentringScanner, Protocol):
+    """A scanner that also moves the focus; a procedure that refocuses does without where it cannot."""
+
+    def focus(self) -> float:
+        """Return where the focus is: z in um, relative to where the emitter was taken to be at first."""
+
+    def focus_to(self, z: float) -> float:
+        """Move the focus to z in um, within the range that the bench allows, and return where it is."""
+
+    def focus_span(self) -> tuple[float, float]:
+        """Return the lowest and the highest z that the bench allows, in um."""
 
 
 @runtime_checkable

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from ...core import plugins
 from ...core.errors import UsageError, did_you_mean
+from .analyser import AnalyserAdapter
 from .attenuator import AttenuatorAdapter
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 from .counter import CounterAdapter
+from .cryostat import CryostatAdapter
 from .delay import DelayAdapter
+from .magnet import MagnetAdapter
 from .meter import PowerMeterAdapter
 from .reference import ReferenceAdapter
 from .scanner import ScannerAdapter
 from .shutter import ShutterAdapter
+from .spectrometer import SpectrometerAdapter
 from .tagger import TaggerAdapter
 from .waveplate import WaveplateAdapter
 
 __all__ = [
+    "AnalyserAdapter",
     "AttenuatorAdapter",
     "CounterAdapter",
+    "CryostatAdapter",
     "DelayAdapter",
+    "MagnetAdapter",
     "Option",
     "PlannedHandle",
     "PowerMeterAdapter",
@@ -27,6 +34,7 @@ __all__ = [
     "RoleSpec",
     "ScannerAdapter",
     "ShutterAdapter",
+    "SpectrometerAdapter",
     "Table",
     "TaggerAdapter",
     "WaveplateAdapter",
