@@ -11,7 +11,7 @@ from typing import Any
 
 from perovskite_meas.core.plugins import find
 from perovskite_meas.core.value import Value
-from perovskite_meas.report import write_report
+from perovskite_meas.report import add_truths
 from perovskite_meas.runner.plan import duration
 
 Line = tuple[str, str, str, str]
@@ -89,16 +89,7 @@ def demo(options: argparse.Namespace) -> int:
             lines = compare(record.results, entry.truths, world)
         wall = time.monotonic() - began
         if record.folder is not None:
-            write_report(
-                record.folder,
-                procedure=record.procedure,
-                status=record.status,
-                data=record.data,
-                results=record.results,
-                provenance=record.provenance,
-                problems=record.problems,
-                truths=lines,
-            )
+            add_truths(record.folder, lines)
         _print_table(lines)
         print(f"simulated {duration(simulated)} in {wall:.1f} s of wall time ({simulated / wall:.0f} x real time)")
         print(f"report: {record.report}")

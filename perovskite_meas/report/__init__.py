@@ -1,5 +1,5 @@
 """The HTML report of a run."""
 
-from .html import write_report
+from .html import add_truths, write_report
 
-__all__ = ["write_report"]
+__all__ = ["add_truths", "write_report"]

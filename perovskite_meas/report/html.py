@@ -15,9 +15,13 @@ from .fields import table
 from .raw import raw_figure
 
 
+REPORT = "report.html"
+_PLACE_OF_TRUTHS = "<!-- truths -->"
+
+
 @cache
-def _template() -> jinja2.Template:
-    text = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
+def _template(name: str) -> jinja2.Template:
+    text = Path(__file__).with_name(f"{name}.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(text)
 
@@ -31,7 +35,6 @@ def write_report(
     results: Mapping[str, Any],
     provenance: Mapping[str, Any],
     problems: Sequence[str] = (),
-    truths: Sequence[tuple[str, str, str, str]] = (),
 ) -> Path:
     """Write the report of a run into its folder and return its path.
 
@@ -43,13 +46,11 @@ def write_report(
         results: analysis name -> result (a frozen dataclass or a stored one).
         provenance: as the runner stores it.
         problems: shown at the top.
-        truths: rows (quantity, recovered, true, difference in sigma) where the truth is known.
     """
-    page = _template().render(
+    page = _template("report").render(
         procedure=procedure,
         status=status,
         problems=list(problems),
-        truths=list(truths),
         results={name: table(name, result) for name, result in results.items()},
         figures={name: _svg(folder / "analysis" / f"{name}.svg") for name in results},
         raw_figure=raw_figure(data),
@@ -62,9 +63,21 @@ def write_report(
         started=provenance.get("started", ""),
         provenance=json.dumps(provenance, indent=1, default=str),
     )
-    path = folder / "report.html"
+    path = folder / REPORT
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def add_truths(folder: Path, truths: Sequence[tuple[str, str, str, str]]) -> None:
+    """Put a table of what was recovered beside what is true at the top of a run's report.
+
+    Args:
+        folder: the run folder.
+        truths: rows (quantity, recovered, true, difference in sigma).
+    """
+    path = folder / REPORT
+    page = path.read_text(encoding="utf-8")
+    path.write_text(page.replace(_PLACE_OF_TRUTHS, _template("truths").render(truths=truths), 1), encoding="utf-8")
 
 
 def _parameters(procedure: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
