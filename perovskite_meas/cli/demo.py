@@ -88,7 +88,7 @@ def demo(options: argparse.Namespace) -> int:
             world = next(iter(bench.libraries.values())).world
             lines = compare(record.results, entry.truths, world)
         wall = time.monotonic() - began
-        if record.folder is not None:
+        if record.folder is not None and record.report is not None and record.report.is_file():
             add_truths(record.folder, lines)
         _print_table(lines)
         print(f"simulated {duration(simulated)} in {wall:.1f} s of wall time ({simulated / wall:.0f} x real time)")

@@ -14,7 +14,6 @@ import xarray as xr
 from .fields import table
 from .raw import raw_figure
 
-
 REPORT = "report.html"
 _PLACE_OF_TRUTHS = "<!-- truths -->"
 
