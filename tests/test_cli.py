@@ -37,6 +37,15 @@ SHORTER: dict[str, dict[str, Any]] = {
     "TwoPhotonSaturation": {"powers": "there_and_back(Logspace('1.3 uW', '30 uW', 8))"},
     "HBT": {"duration": "10 s"},
     "MichelsonScan": {"delays": "Linspace(3, 30, 5)", "sweeps": 6, "control_sweeps": 4, "zero_span": "6 ps"},
+    "MagnetoPL": {
+        "fields": "Values(0, 3, 6)",
+        "negative": "Values(0)",
+        "down_every": 0,
+        "decay": 0,
+        "polar_frames": 1,
+        "background_fields": 0,
+        "faraday_fields": 0,
+    },
 }
 """Parameters with which what is run for its words alone takes less time."""
 
@@ -255,7 +264,7 @@ def test_wrong_words_on_the_command_line_end_with_two() -> None:
     assert caught.value.code == 2
 
 
-SCRIPTS = ("hbt", "hbt_cw", "michelson_t2", "power_calibration", "two_photon_saturation")
+SCRIPTS = ("hbt", "hbt_cw", "magneto_pl", "michelson_t2", "power_calibration", "two_photon_saturation")
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["shorter", "whole"])

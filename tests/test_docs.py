@@ -25,12 +25,17 @@ from perovskite_meas.runner.plan import plan
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TEXTS = sorted([*DOCS.rglob("*.md"), DOCS.parent / "CHANGELOG.md"])
-SHIPPED_ROLES = ("attenuator", "counter", "delay", "meter", "reference", "scanner", "shutter", "tagger", "waveplate")
+SHIPPED_ROLES = (
+    "analyser", "attenuator", "counter", "cryostat", "delay", "magnet", "meter", "reference", "scanner", "shutter",
+    "spectrometer", "tagger", "waveplate",
+)  # fmt: skip
 PROCEDURES = {
     "HBT": "hbt",
+    "MagnetoPL": "magneto_pl",
     "MichelsonScan": "michelson_scan",
     "TwoPhotonSaturation": "two_photon_saturation",
     "PowerCalibration": "power_calibration",
+    "WavelengthCalibration": "wavelength_calibration",
 }
 
 KINDS = {
@@ -89,6 +94,7 @@ def test_every_option_of_every_role_is_documented_with_kind_unit_and_default(kin
 
 def check_option(row: dict[str, str], option: Option) -> None:
     kinds = KINDS | {"quantity": option.unit, "point": f"two quantities in {option.unit}"}
+    kinds["pairs"] = f"pairs in {option.unit}"
     assert row["Kind or unit"] == kinds[option.kind], row
     assert row["Meaning"]
     if option.required:

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from pyvisa.errors import Error as VisaError
+
+from ..core.errors import CommunicationError, PerovskiteMeasError, ReplyError
+
 Begun = TypeVar("Begun", covariant=True)
+
+
+@contextmanager
+def in_words(label: str) -> Iterator[None]:
+    """Raise what a driver of another maker says of its line as an error that names the role and says what to do.
+
+    Args:
+        label: of the role.
+
+    Raises:
+        ReplyError: a reply that the driver could not read.
+        CommunicationError: the line is dead, or no reply came.
+    """
+    try:
+        yield
+    except PerovskiteMeasError:
+        raise
+    except ValueError as error:
+        raise ReplyError(
+            f"{label}: the driver could not read a reply ({_said(error)}); check cable and line settings, and that no "
+            "other program talks to the instrument"
+        ) from error
+    except (VisaError, OSError) as error:
+        raise CommunicationError(
+            f"{label}: {_said(error)}; check power and cable of the instrument, then load it again"
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    # QCoDeS appends "getting <parameter>" to the arguments; VISA's text ends with a full stop.
+    return ", ".join(str(argument).rstrip(".") for argument in error.args)
 
 
 @dataclass(frozen=True)

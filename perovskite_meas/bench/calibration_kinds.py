@@ -17,6 +17,7 @@ from .calibrations import (
     TimingCalibration,
 )
 from .document import Node
+from .spectral_keys import SPECTRAL_BUILDERS, SPECTRAL_READERS
 
 COMMON = ("date", "max_age", "kind", "notes")
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -26,21 +27,35 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "spot": (("date", "waist"), ("centring",)),
     "irf": (("date", "bin", "a", "b"), ("zero_lag", "wavelength")),
     "delay": (("date", "zero"), ("passes", "air_index", "sense", "fine_scale")),
+    "wavelength": (("date", "centre", "offset", "dispersion"), ("curvature", "focal", "grating", "lamp")),
+    "geometry": (("date", "field_angle", "na", "viewing"), ("coil", "faraday_passes")),
 }
 """Required and optional keys by kind."""
 UNITS = {"angle_of_maximum": "deg", "maximum": "W", "range": "W", "wavelength": "nm"}
 UNITS |= {"bin": "ps", "zero_lag": "ps"}
+UNITS |= {
+    "centre": "nm",
+    "offset": "nm",
+    "dispersion": "nm/px",
+    "curvature": "nm/px^2",
+    "focal": "px",
+    "field_angle": "deg",
+}
 UNITS |= {"repetition_rate": "Hz", "duration": "fs", "waist": "nm", "centring": "nm", "max_age": "d"}
 """Unit by key, where a key has one in all kinds."""
 _OWN_UNITS = {"power_at_sample": {"zero": "W"}, "delay": {"zero": "mm"}}
 """Units of keys that mean something else in another kind."""
-WITH_SIGMA = ("ratio", "zero", "zero_lag", "extinction", "repetition_rate", "duration", "waist", "fine_scale")
+WITH_SIGMA = {"ratio", "zero", "zero_lag", "extinction", "repetition_rate", "duration", "waist", "fine_scale", "offset"}
+WITH_SIGMA |= {"dispersion", "curvature", "field_angle", "coil"}
 _HOW = {
     "attenuator": "run PowerCalibration",
     "power_at_sample": "run PowerCalibration",
     "irf": "leave it out: HBT measures it where the bench has a `reference`",
     "delay": "state {date: ..., zero: 12.5 mm +- 0.1 mm}, the position of equal paths as well as you know it: "
     "MichelsonScan finds the zero of each run near it",
+    "wavelength": "state the nominal axis, e.g. {date: ..., centre: 539 nm, offset: 0 nm, dispersion: 8e-3 nm/px}, and "
+    "run WavelengthCalibration",
+    "geometry": "state {date: ..., field_angle: voigt, na: 0.8, viewing: unknown} as the sample is mounted",
 }
 _PER_VOLT = re.compile(r"/\s*[a-zµμ]?V\b")
 _LETTER = re.compile(r"[A-Za-zµμ]")
@@ -164,6 +179,7 @@ _READERS: dict[str, Callable[[Node], Any]] = {
     "sense": lambda node: _whole(node, "1 or -1", lambda number: number in (1, -1)),
     "air_index": _air_index,
     "fine_scale": _fine_scale,
+    **SPECTRAL_READERS,
 }
 
 
@@ -190,5 +206,6 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Calibration]] = {
     "pulse": lambda found: PulseCalibration(**found),
     "spot": lambda found: SpotCalibration(**found),
     "delay": _delay,
+    **SPECTRAL_BUILDERS,
     "irf": lambda found: TimingCalibration(**found | {"zero_lag": found["zero_lag"] or (0.0, 0.0)}),
 }

@@ -8,8 +8,9 @@ from typing import Any
 
 from .calibrations import TimingCalibration, quantity
 from .limits import UNITS
-from .roles import RoleAdapter
+from .roles import RoleAdapter, SpectrometerAdapter
 from .spec import BenchSpec
+from .spectral_calibrations import GeometryCalibration
 
 
 def conditions_of(spec: BenchSpec, roles: Mapping[str, RoleAdapter]) -> dict[str, Any]:
@@ -37,9 +38,16 @@ def conditions_of(spec: BenchSpec, roles: Mapping[str, RoleAdapter]) -> dict[str
         conditions["power_at_sample"] = found
     if (timing := spec.calibrations.get("irf")) is not None and isinstance(timing, TimingCalibration):
         conditions["irf"] = timing.facts()
+    if (geometry := spec.calibrations.get("geometry")) is not None and isinstance(geometry, GeometryCalibration):
+        conditions["geometry"] = geometry.facts()
     for name, role in roles.items():
+        section = name
+        if isinstance(role, SpectrometerAdapter):  # analyses ask for its camera and its axis, whatever its name
+            section = "camera"
+            if axis := role.axis_facts():
+                conditions["wavelength"] = axis
         if facts := role.facts():
-            conditions[name] = {**conditions.get(name, {}), **facts}
+            conditions[section] = {**conditions.get(section, {}), **facts}
     if facts := spec.sample.facts():
         conditions["sample"] = facts
     return conditions

@@ -15,9 +15,14 @@ from .limits import NEEDS, UNITS, Limit, Limits
 from .roles import RoleSpec
 from .roles_section import read_roles
 from .spec import CONVENTIONS, EXPECTATIONS, BenchSpec, SafeStep, SampleSpec
+from .spectral_calibrations import SpectralCalibration
 
 _KEYS = ("station", "world", "clock_speed", "roles", "limits", "safe_state", "calibrations", "sample")
-_POWERS = (AttenuatorCalibration, PowerAtSample)
+_MEASURED_BY: Mapping[type[Calibration], str] = {
+    AttenuatorCalibration: "PowerCalibration",
+    PowerAtSample: "PowerCalibration",
+    SpectralCalibration: "WavelengthCalibration",
+}
 _STALE = 365
 """Days after which a calibration without `max_age` is warned about."""
 
@@ -199,9 +204,10 @@ class _Reader:
             if age < 0:
                 self._warnings.append(f"{calibration.source}: calibration {name!r} is dated {since}, in the future")
             elif calibration.max_age is not None and age > calibration.max_age:
+                run = _MEASURED_BY.get(type(calibration))
                 stated[name].problem(
                     f"measured on {since}, {age} days ago; max_age is {calibration.max_age:g} d: measure it again"
-                    f"{' (run PowerCalibration)' if isinstance(calibration, _POWERS) else ''}"
+                    f"{'' if run is None else f' (run {run})'}"
                 )
             elif calibration.max_age is None and age > _STALE:
                 self._warnings.append(

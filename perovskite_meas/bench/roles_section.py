@@ -81,6 +81,8 @@ class _RoleReader:
             return node.quantity(option.unit, least=option.least)
         if option.kind == "point":
             return self._point(option.unit, node)
+        if option.kind == "pairs":
+            return self._pairs(option.unit, node)
         if option.kind == "calibration":
             return self._calibration(kind, node)
         if option.kind == "flag":
@@ -97,6 +99,21 @@ class _RoleReader:
         chosen = next((one for one in units if re.search(rf"\d\s*[a-zµμ]?{one[-1]}\b", written)), units[0])
         found = node.pair(chosen)
         return None if found is None else (*found, chosen)
+
+    def _pairs(self, unit: str, node: Node) -> tuple[tuple[float, float], ...]:
+        units = unit.split(", ")
+        found = []
+        for item in (items := node.items()):
+            children = item.items()
+            if len(children) == 2:
+                first, second = (child.quantity(one) for child, one in zip(children, units, strict=True))
+                if first is not None and second is not None:
+                    found.append((first, second))
+            elif children or not item.value:
+                item.problem(f"must hold two quantities, in {units[0]} and {units[1]}; got {len(children)}")
+        if not items and isinstance(node.value, list):
+            node.problem(f"must hold at least one pair such as [1 {units[0]}, 1 {units[1]}]")
+        return tuple(found)
 
     def _flag(self, node: Node) -> bool:
         if not isinstance(node.value, bool):

@@ -69,6 +69,16 @@ ENTRIES = (
         ),
         settings={"delays": "Linspace('3 ps', '39 ps', 10)", "control_sweeps": 5},
     ),
+    Entry(
+        "MagnetoPL",
+        (
+            ("zeeman.bright_dark_splitting", "bright_dark_splitting"),
+            ("zeeman.g_sum", "g_sum"),
+            ("zeeman.g_diff", "g_diff"),
+            ("zeeman.linewidth", "linewidth"),
+        ),
+        settings={"fields": "Linspace('0 T', '7 T', 8)", "negative": "Values('-7 T')", "down_every": 0, "decay": 0},
+    ),
 )
 
 

@@ -1,9 +1,12 @@
 """QCoDeS drivers of the optics that the host frameworks lack: one instrument, one file."""
 
+from .acton_spectrapro import ActonSpectraPro
+from .andor_camera import AndorCamera
 from .delay import Delay as Delay
 from .ell14 import ELL14
 from .esp301 import ESP301
 from .kpz101 import KPZ101
+from .ocean_spectrometer import OceanSpectrometer
 from .pi_motor import PIMotor
 from .pi_piezo import PIPiezo
 from .picoquant_harp import PicoQuantHarp
@@ -22,6 +25,9 @@ __all__ = [
     "SC10",
     "SMC100",
     "SR400",
+    "ActonSpectraPro",
+    "AndorCamera",
+    "OceanSpectrometer",
     "PIMotor",
     "PIPiezo",
     "PicoQuantHarp",

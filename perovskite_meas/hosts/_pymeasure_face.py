@@ -33,18 +33,18 @@ class Face(PyMeasureProcedure):  # type: ignore[misc]
     """
 
     wraps: ClassVar[type[Procedure]] = Procedure
-    fields: ClassVar[Mapping[str, Field]] = {}
+    _fields: ClassVar[Mapping[str, Field]] = {}
 
     run_folder = Metadata("run folder", default="")
     record: Record | None = None
 
     def __init__(self, **parameters: Any) -> None:
         self._hosted: HostedRun | None = None
-        known = [*self.fields, "bench"]
+        known = [*self._fields, "bench"]
         problems = [f"no parameter {name!r}; {did_you_mean(name, known)}" for name in parameters if name not in known]
         try:
             self.wraps(
-                **{name: self.fields[name].plain(parameters[name]) for name in self.fields if name in parameters}
+                **{name: self._fields[name].plain(parameters[name]) for name in self._fields if name in parameters}
             )
         except ParameterError as error:
             problems += error.problems
@@ -53,10 +53,10 @@ class Face(PyMeasureProcedure):  # type: ignore[misc]
         super().__init__(**parameters)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.fields:
-            value = _as_parameter(self.fields[name], value)
+        if name in self._fields:
+            value = _as_parameter(self._fields[name], value)
         elif not (name.startswith("_") or name in _FRAMEWORK_NAMES or hasattr(type(self), name)):
-            suggestion = did_you_mean(name, [*self.fields, "bench"])
+            suggestion = did_you_mean(name, [*self._fields, "bench"])
             if suggestion.startswith("did"):
                 raise AttributeError(f"{type(self).__name__} has no parameter {name!r}; {suggestion}")
         super().__setattr__(name, value)
@@ -67,7 +67,7 @@ class Face(PyMeasureProcedure):  # type: ignore[misc]
         Raises:
             ParameterError: they do not go together.
         """
-        return self.wraps(**{name: field.plain(getattr(self, name)) for name, field in self.fields.items()})
+        return self.wraps(**{name: field.plain(getattr(self, name)) for name, field in self._fields.items()})
 
     def startup(self) -> None:
         """Open the bench and the run folder; refuse whatever can be refused before any light."""
@@ -153,7 +153,7 @@ def face(procedure: type[Procedure], module: str) -> type[Face]:
         "__module__": module,
         "__doc__": inspect.getdoc(procedure),
         "wraps": procedure,
-        "fields": fields,
+        "_fields": fields,
         "bench": BenchInput(
             "bench",
             default=procedure.table,

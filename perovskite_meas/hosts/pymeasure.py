@@ -11,9 +11,10 @@ from perovskite_meas.core import plugins
 
 from ._pymeasure_face import Face, face
 
-__all__ = ["HBT", "Face", "MichelsonScan", "PowerCalibration", "TwoPhotonSaturation", "face"]
+__all__ = ["HBT", "Face", "MagnetoPL", "MichelsonScan", "PowerCalibration", "TwoPhotonSaturation", "face"]
 
 HBT = face(procedures.HBT, __name__)
+MagnetoPL = face(procedures.MagnetoPL, __name__)
 MichelsonScan = face(procedures.MichelsonScan, __name__)
 PowerCalibration = face(procedures.PowerCalibration, __name__)
 TwoPhotonSaturation = face(procedures.TwoPhotonSaturation, __name__)

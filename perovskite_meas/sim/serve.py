@@ -86,7 +86,7 @@ def serve_tcp(device: WireDevice, clock: SimClock, lock: threading.RLock, port: 
     """
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.settimeout(_IDLE)
-        client = _Client(listener)
+        client = _Client(listener, lambda: _connect(device, clock, lock))
         with client, _pumping(device, clock, lock, client.read, client.write):
             yield int(listener.getsockname()[1])
 
@@ -120,8 +120,9 @@ def serve(table: str, *, world: Path | None = None, seed: int | None = None) -> 
 class _Client:
     """The program at the other end of a TCP port; there may be none for a while."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, welcome: Callable[[], None]) -> None:
         self._listener = listener
+        self._welcome = welcome
         self._connection: socket.socket | None = None
 
     def __enter__(self) -> _Client:
@@ -139,6 +140,7 @@ class _Client:
                 return b""
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connection.settimeout(_LOOKING)
+            self._welcome()
         try:
             data = self._connection.recv(4096)
         except TimeoutError:
@@ -163,6 +165,11 @@ class _Client:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _connect(device: WireDevice, clock: SimClock, lock: threading.RLock) -> None:
+    with lock:
+        device.connect(clock.now())
 
 
 @contextlib.contextmanager

@@ -139,8 +139,9 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
         Raises:
             VisaIOError: nothing is wired at this address, or another session has locked it.
         """
-        alone = access_mode == constants.AccessModes.exclusive_lock
-        handle = VISASession(self._sessions.open(self._line(resource_name), alone=alone))
+        line, alone = self._line(resource_name), access_mode == constants.AccessModes.exclusive_lock
+        with self.world.lock:
+            handle = VISASession(self._sessions.open(line, alone=alone))
         return handle, self.handle_return_value(handle, _OK)
 
     def close(self, session: Any) -> StatusCode:
@@ -187,9 +188,8 @@ class TwinVisaLibrary(highlevel.VisaLibraryBase):
 
     def assert_trigger(self, session: VISASession, protocol: constants.TriggerProtocol) -> StatusCode:
         """Send the trigger message of the bus."""
-        line = self._session(session).line
         with self.world.lock:
-            line.device.trigger(self.clock.now())
+            self._session(session).line.device.trigger(self.clock.now())
         return self.handle_return_value(session, _OK)
 
     def gpib_control_ren(self, session: VISASession, mode: constants.RENLineOperation) -> StatusCode:

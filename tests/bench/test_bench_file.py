@@ -185,7 +185,7 @@ def test_the_kind_of_a_role_is_told_by_its_name():
     assert (kind_of("sample_meter"), kind_of("shutter_a"), kind_of("scanner")) == ("meter", "shutter", "scanner")
     with pytest.raises(UsageError, match="could be meter or shutter; state kind: meter"):
         kind_of("shutter_meter")
-    with pytest.raises(UsageError, match="'zebra' is no known kind of role; known: attenuator"):
+    with pytest.raises(UsageError, match="'zebra' is no known kind of role; known: analyser"):
         adapter_class("zebra")
 
 

@@ -36,9 +36,9 @@ def sn(world: Any) -> Iterator[snapi.snAPI]:
     made.closeDevice()
 
 
-def test_the_vendors_scan_lists_both_packaged_tables(sn: snapi.snAPI) -> None:
+def test_the_vendors_scan_lists_every_packaged_table(sn: snapi.snAPI) -> None:
     sn.getDeviceIDs()
-    assert [name for name in sn.deviceIDs if name] == ["virtual_confocal", TABLE]
+    assert [name for name in sn.deviceIDs if name] == ["virtual_confocal", "virtual_magneto", TABLE]
 
 
 def test_a_t2_measurement_holds_all_three_inputs_and_no_pulses(sn: snapi.snAPI, world: Any) -> None:

@@ -10,11 +10,13 @@ from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 from .counter import CounterAdapter
 from .cryostat import CryostatAdapter
 from .delay import DelayAdapter
+from .focus import FocusingAdapter
 from .magnet import MagnetAdapter
 from .meter import PowerMeterAdapter
 from .reference import ReferenceAdapter
 from .scanner import ScannerAdapter
 from .shutter import ShutterAdapter
+from .spectrograph import SpectrographAdapter
 from .spectrometer import SpectrometerAdapter
 from .tagger import TaggerAdapter
 from .waveplate import WaveplateAdapter
@@ -25,6 +27,7 @@ __all__ = [
     "CounterAdapter",
     "CryostatAdapter",
     "DelayAdapter",
+    "FocusingAdapter",
     "MagnetAdapter",
     "Option",
     "PlannedHandle",
@@ -34,6 +37,7 @@ __all__ = [
     "RoleSpec",
     "ScannerAdapter",
     "ShutterAdapter",
+    "SpectrographAdapter",
     "SpectrometerAdapter",
     "Table",
     "TaggerAdapter",

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ...core.errors import HardwareFault
+from ...core.errors import HardwareFault, UsageError
+from ...core.lamp_lines import lamp_lines
 from ..attempt import Bracket
-from ..calibrations import quantity
+from ..calibrations import Calibration, quantity
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 
 
+def _unknown_lines(options: Mapping[str, Any], calibrations: Mapping[str, Calibration]) -> dict[str, str]:
+    if options["lines"] is None:
+        return {}
+    try:
+        lamp_lines(str(options["lines"]))
+    except UsageError as error:
+        return {"lines": str(error)}
+    return {}
+
+
 class ReferenceAdapter(RoleAdapter):
-    """Opens and blocks split, attenuated laser light at the emission colour, by setting a parameter."""
+    """Opens and blocks light that goes to the detectors alone, by setting a parameter: of a laser, or of a lamp."""
 
     options: ClassVar = {
         "use": Option("target", "parameter that opens and closes", required=True),
@@ -20,8 +32,10 @@ class ReferenceAdapter(RoleAdapter):
         "closed": Option("setting", "its value for closed", default="closed"),
         "settle": Option("quantity", "wait after each change", unit="s", default=0.005, least=0),
         "wavelength": Option("quantity", "of the light, in vacuum", unit="nm", least=1),
+        "lines": Option("setting", "of a lamp: its elements, or the lines in standard air, in nm"),
     }
     verbs: ClassVar = ("block",)
+    checks: ClassVar = (_unknown_lines,)
 
     def __init__(self, role: RoleSpec, table: Table) -> None:
         super().__init__(role, table)
@@ -51,9 +65,10 @@ class ReferenceAdapter(RoleAdapter):
             )
 
     def facts(self) -> dict[str, Any]:
-        """Return the wavelength, where it is stated."""
-        wavelength = self.option("wavelength")
-        return {} if wavelength is None else {"wavelength": quantity((wavelength, 0.0), "nm")}
+        """Return wavelength and lines, where they are stated."""
+        wavelength, lines = self.option("wavelength"), self.option("lines")
+        facts: dict[str, Any] = {} if wavelength is None else {"wavelength": quantity((wavelength, 0.0), "nm")}
+        return facts | ({} if lines is None else {"lines": str(lines)})
 
     def shining(self) -> Bracket[None]:
         """Let it onto the detectors for the duration of a `with` block; blocked again however the block ends."""

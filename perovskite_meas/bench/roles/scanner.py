@@ -1,11 +1,13 @@
-"""A scanner that moves the spot over the sample by two parameters."""
+"""A scanner that moves the spot over the sample by two parameters, and its focus by a third."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, cast
 
 from ...core.errors import UsageError
+from ..calibrations import Calibration
 from ..ledger import EMITTER, REACH
 from .base import Option, RoleAdapter, RoleSpec, Table
 
@@ -13,8 +15,20 @@ _SAME_PLACE = 0.02
 """um within which two places are one: below any focus, above the steps of the converters."""
 
 
+def _impossible_focus(options: Mapping[str, Any], calibrations: Mapping[str, Calibration]) -> dict[str, str]:
+    found, span = {}, options["z_range"]
+    if span is not None and not span[0] < span[1]:
+        found["z_range"] = f"must rise; got {span[0]:g} to {span[1]:g} um"
+    if options["z_scale"] == 0:
+        found["z_scale"] = "must not be 0; write it like '0.2 um/V'"
+    return found
+
+
 class ScannerAdapter(RoleAdapter):
-    """Moves in um relative to the emitter, which is where the scanner stands when a run begins."""
+    """Moves in um relative to the emitter, which is where the scanner stands when a run begins.
+
+    Where the bench names `z`, the role is a `FocusingAdapter`, which also moves the focus.
+    """
 
     options: ClassVar = {
         "x": Option("target", "first axis", required=True),
@@ -22,8 +36,20 @@ class ScannerAdapter(RoleAdapter):
         "scale": Option("quantity", "travel on the sample per volt", unit="um/V", default=1.0),
         "off_emitter": Option("point", "where the sample is empty, from the emitter", unit="um"),
         "settle": Option("quantity", "wait after each move", unit="s", default=0.01, least=0),
+        "z": Option("target", "the axis of the focus"),
+        "z_scale": Option("quantity", "travel of the focus per unit of it", unit="um/V", default=1.0),
+        "z_range": Option("point", "lowest and highest place of the focus: z times z_scale", unit="um"),
+        "focus_settle": Option("quantity", "wait after each move of the focus", unit="s", default=0.1, least=0),
     }
     verbs: ClassVar = ("on_emitter", "off_emitter")
+    checks: ClassVar = (_impossible_focus,)
+    focusing: ClassVar[type[ScannerAdapter] | None] = None
+    """What is made of it where the bench names `z`."""
+
+    def __new__(cls, role: RoleSpec, table: Table) -> Self:
+        """Return one that focuses where there is a `z`: procedures tell them apart by their class."""
+        made = cls.focusing if "z" in role.targets and cls.focusing is not None else cls
+        return cast("Self", object.__new__(made))
 
     def __init__(self, role: RoleSpec, table: Table) -> None:
         super().__init__(role, table)

@@ -1,27 +1,31 @@
-"""The laboratory that a serial number means, and who has its time tagger open."""
+"""The laboratory that a serial number means, and who has its time tagger, camera or spectrometer open."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import pyvisa
 
 from ...core.errors import UsageError
 from ...core.tables import tables_folder
 from ..clock import SimClock
+from .camera_faults import CameraFaults
 from .faults import TaggerFaults
 
 PORT = "tagger"
 """The World's part that a time tagger is connected to."""
+_FAULTS: dict[str, Callable[[SimClock], Any]] = {PORT: TaggerFaults, "camera": CameraFaults, "ocean": CameraFaults}
+"""Part that a vendor's module is connected to -> what can go wrong with the instrument there."""
 
 
 class Bay:
-    """The place of the time tagger in one World: its faults and its owner."""
+    """The place of an instrument in one World: its faults and its owner."""
 
-    def __init__(self, clock: SimClock) -> None:
-        self.faults = TaggerFaults(clock)
+    def __init__(self, clock: SimClock, port: str = PORT) -> None:
+        self.faults = _FAULTS[port](clock)
         self._owner: weakref.ref[Any] | None = None
 
     def take(self, owner: object) -> bool:
@@ -45,7 +49,7 @@ class Bay:
         return None if self._owner is None else self._owner()
 
 
-_bays: weakref.WeakKeyDictionary[Any, Bay] = weakref.WeakKeyDictionary()
+_bays: weakref.WeakKeyDictionary[Any, dict[str, Bay]] = weakref.WeakKeyDictionary()
 
 
 class Laboratory:
@@ -53,15 +57,17 @@ class Laboratory:
 
     Args:
         serial: name of a virtual table, or the path of a folder that holds a world.yaml.
+        port: the part that the instrument is connected to.
 
     Raises:
-        UsageError: no such table, or one without a time tagger.
+        UsageError: no such table, or one without this part.
     """
 
-    def __init__(self, serial: str) -> None:
+    def __init__(self, serial: str, port: str = PORT) -> None:
         self.serial = serial
+        self._port = port
         self._manager = pyvisa.ResourceManager(f"{serial}@twin")
-        self.world.port(PORT)
+        self.world.port(port)
 
     @property
     def world(self) -> Any:
@@ -76,33 +82,48 @@ class Laboratory:
         return clock
 
     @property
+    def port(self) -> Any:
+        """The part of the present World."""
+        return self.world.port(self._port)
+
+    @property
     def bay(self) -> Bay:
-        """The place of the time tagger in the present World."""
+        """The place of the instrument in the present World."""
         world = self.world
         with world.lock:
-            if world not in _bays:
-                _bays[world] = Bay(world.clock)
-            return _bays[world]
+            bays = _bays.setdefault(world, {})
+            if self._port not in bays:
+                bays[self._port] = Bay(world.clock, self._port)
+            return bays[self._port]
 
 
-def find(serial: str) -> Laboratory | None:
-    """Return the laboratory of a serial number, or None where that is no table with a time tagger."""
+def find(serial: str, port: str = PORT) -> Laboratory | None:
+    """Return the laboratory of a serial number, or None where that is no table with this part."""
     try:
-        return Laboratory(serial)
+        return Laboratory(serial, port)
     except UsageError:
         return None
 
 
-def serials() -> list[str]:
-    """Return the serial numbers that a vendor's scan finds: the packaged virtual tables with a time tagger."""
+def serials(port: str = PORT) -> list[str]:
+    """Return the serial numbers that a vendor's scan finds: the packaged virtual tables with this part."""
     names = sorted(path.parent.name for path in Path(tables_folder()).glob("*/world.yaml"))
-    return [name for name in names if find(name) is not None]
+    return [name for name in names if find(name, port) is not None]
 
 
-def faults_of(serial: str) -> TaggerFaults:
-    """Return the faults of the time tagger of a laboratory, for tests and demonstrations.
+@overload
+def faults_of(serial: str, port: Literal["tagger"] = "tagger") -> TaggerFaults: ...
+
+
+@overload
+def faults_of(serial: str, port: Literal["camera", "ocean"]) -> CameraFaults: ...
+
+
+def faults_of(serial: str, port: str = PORT) -> TaggerFaults | CameraFaults:
+    """Return the faults of the instrument at a part of a laboratory, for tests and demonstrations.
 
     Raises:
-        UsageError: no such table, or one without a time tagger.
+        UsageError: no such table, or one without this part.
     """
-    return Laboratory(serial).bay.faults
+    found: TaggerFaults | CameraFaults = Laboratory(serial, port).bay.faults
+    return found

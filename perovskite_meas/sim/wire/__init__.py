@@ -6,7 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...core.errors import UsageError, did_you_mean
-from . import ell14, esp301, gcs_motor, gcs_piezo, kpz101, pm100d, sc10, smc100, sr400
+from . import (
+    ami430,
+    cryomagnetics_4g,
+    ell14,
+    esp301,
+    gcs_motor,
+    gcs_piezo,
+    ips120,
+    kpz101,
+    lakeshore,
+    mercury_ips,
+    pm100d,
+    sc10,
+    smc100,
+    spectrapro,
+    sr400,
+)
 from .device import Laboratory, WireDevice, Wiring
 
 Factory = Callable[[Laboratory, Sequence[Wiring]], WireDevice]
@@ -14,17 +30,24 @@ Factory = Callable[[Laboratory, Sequence[Wiring]], WireDevice]
 every entry has its `address`."""
 
 FACTORIES: dict[str, Factory] = {
+    "AMI430": ami430.make,
     "C-863": gcs_motor.make,
     "CONEX": smc100.make,
+    "Cryomagnetics4G": cryomagnetics_4g.make,
     "E-709": gcs_piezo.make_e709,
     "E-727": gcs_piezo.make_e727,
     "ELL14": ell14.make,
     "ESP301": esp301.make,
+    "IPS120": ips120.make,
     "KPZ101": kpz101.make,
+    "LS335": lakeshore.make_335,
+    "LS336": lakeshore.make_336,
+    "MercuryiPS": mercury_ips.make,
     "PM100D": pm100d.make,
     "SC10": sc10.make,
     "SMC100": smc100.make,
     "SR400": sr400.make,
+    "SpectraPro": spectrapro.make,
 }
 """Device name in world.yaml -> factory."""
 

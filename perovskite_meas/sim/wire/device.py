@@ -76,6 +76,9 @@ class WireDevice:
         if len(self._incoming) > self.buffer:
             self._incoming.clear()
 
+    def connect(self, now: float) -> None:
+        """Take a new connection at simulated time `now` in s, where there is such a thing; nothing by default."""
+
     def end(self, now: float) -> None:
         """Take the end of a message on the bus, which ends a command as well."""
         if self._incoming:

@@ -47,6 +47,20 @@ class Line:
         )
         self._received = bytearray()
         self._messages: deque[bytes] = deque()
+        self._users = 0
+        self._untouched = False
+
+    def open(self) -> None:
+        """Count one more session; the first one on a socket is a new connection, and its stream starts empty."""
+        self._users += 1
+        if self._socket and self._users == 1:
+            self.drop()
+            self.device.connect(self._clock.now())
+            self._untouched = True
+
+    def close(self) -> None:
+        """Count one session less."""
+        self._users -= 1
 
     def write(self, data: bytes) -> None:
         """Send bytes; returns when the last one has arrived.
@@ -55,6 +69,7 @@ class Line:
             VisaIOError: the instrument is unplugged and the bus notices (a serial line does not).
         """
         device = self.device
+        self._untouched = False
         if device.baud:
             self._clock.advance(device.transit(len(data)))
         if device.faults.unplugged and self._gone is not None:
@@ -75,6 +90,7 @@ class Line:
             VisaIOError: VI_ERROR_TMO; bytes that came without an end are lost, as in VISA.
         """
         clock, device = self._clock, self.device
+        self._untouched = False
         deadline = clock.now() + timeout
         while True:
             self._take(clock.now())
@@ -98,10 +114,15 @@ class Line:
         return len(self._received) + sum(map(len, self._messages))
 
     def clear(self) -> None:
-        """Clear the device and drop what was not read; a socket has no way to clear what is at its other end."""
+        """Clear the device and drop what was not read; a socket has no way to clear what is at its other end.
+
+        What an instrument says to whoever connects is still on its way when the first thing a driver does is to clear.
+        """
         if not self._socket:
             self.device.clear()
         self.drop()
+        if self._untouched:
+            self.device.connect(self._clock.now())
 
     def drop(self) -> None:
         """Drop what has arrived and was not read."""

@@ -32,6 +32,7 @@ class Sessions:
         opened, handle = Session(line), self.handle()
         if alone:
             self._own(line, handle)
+        line.open()
         self._open[handle] = opened
         return handle
 
@@ -63,6 +64,8 @@ class Sessions:
     def close(self, handle: int) -> None:
         """Close a session and give back its lock; one that is closed already stays closed."""
         closed = self._open.pop(handle, None)
+        if closed is not None:
+            closed.line.close()
         if closed is not None and closed.line.owner == handle:
             closed.line.owner = None
         self._lapsed.pop(handle, None)

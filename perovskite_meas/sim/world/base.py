@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .quantity import In, Offset, OneOf, RadialOffset, Size, Switch, is_off
 
-TABLES = ("confocal", "michelson")
+TABLES = ("confocal", "michelson", "magneto")
 """Kinds of optical table that this simulation knows."""
 
 

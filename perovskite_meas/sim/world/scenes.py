@@ -6,10 +6,15 @@ from .base import TABLES, TableConfig
 from .config import WorldConfig
 from .confocal import Confocal
 from .front import Setting
+from .magneto.config import MagnetoConfig
 from .michelson.config import MichelsonConfig
 from .scene import Scene
 
-SCHEMAS: dict[str, type[TableConfig]] = {"confocal": WorldConfig, "michelson": MichelsonConfig}
+SCHEMAS: dict[str, type[TableConfig]] = {
+    "confocal": WorldConfig,
+    "michelson": MichelsonConfig,
+    "magneto": MagnetoConfig,
+}
 """What a world file with this word under `table` may say."""
 
 
@@ -24,6 +29,10 @@ def make_scene(config: TableConfig, setting: Setting) -> Scene:
         from .michelson.scene import Michelson  # compiled loops, which the other table can do without
 
         return Michelson(config, setting)
+    if isinstance(config, MagnetoConfig):
+        from .magneto.scene import Magneto
+
+        return Magneto(config, setting)
     if isinstance(config, WorldConfig):
         return Confocal(config, setting)
     raise TypeError(f"no kind of table goes with {type(config).__name__}; there are {', '.join(TABLES)}")

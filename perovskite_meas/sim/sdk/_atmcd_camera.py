@@ -1,0 +1,177 @@
+"""One simulated Andor camera: who has it, its settings, and what it exposes."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _atmcd_calls as c
+from .laboratory import Laboratory
+
+READOUT = 0.026
+"""s to read all rows as one (unverified)."""
+SHORTEST = 1e-5
+LONGEST = 1e4
+SINGLE, ACCUMULATE, KINETICS, FAST_KINETICS, UNTIL_ABORT = range(1, 6)
+BUFFERED = 500
+"""Frames that the library keeps."""
+COLDEST, WARMEST = -100, 20
+
+
+class Cooling:
+    """The cooler, which goes on cooling when nobody has the camera open."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.setpoint = 0
+        self.stays = False
+        """Whether it stays on after the camera is shut down."""
+
+
+_cooling: weakref.WeakKeyDictionary[Any, Cooling] = weakref.WeakKeyDictionary()
+
+
+class Camera:
+    """A camera on its cable.
+
+    Args:
+        laboratory: where it stands.
+    """
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        self.laboratory = laboratory
+        self.acquisition: Acquisition | None = None
+        self._ready_in: Any = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Take all settings as they are after an initialisation."""
+        self.exposure, self.accumulate_cycle, self.kinetic_cycle = 0.1, 0.0, 0.0
+        self.accumulations = self.kinetics = 1
+        self.mode = SINGLE
+
+    def connect(self) -> int:
+        """Initialise it; return a code."""
+        faults = self.laboratory.bay.faults
+        if faults.unplugged:
+            return c.USBERROR
+        if not self.laboratory.bay.take(self):
+            return c.NOT_AVAILABLE
+        self._ready_in = self.laboratory.world
+        self.acquisition = None
+        self.reset()
+        return c.SUCCESS
+
+    def disconnect(self) -> None:
+        """Shut it down; the cooler stays on if it was told to."""
+        if self._ready_in is self.laboratory.world:
+            if not self.cooling.stays:
+                self.cool(False)
+            self.laboratory.bay.give_back(self)
+        self._ready_in = self.acquisition = None
+
+    def trouble(self) -> int:
+        """Return the code of what keeps it from working; SUCCESS if nothing does."""
+        if self._ready_in is not self.laboratory.world:
+            return c.NOT_INITIALIZED
+        return c.ERROR_ACK if self.laboratory.bay.faults.unplugged else c.SUCCESS
+
+    @property
+    def cooling(self) -> Cooling:
+        """The cooler of the present World's camera."""
+        return _cooling.setdefault(self.laboratory.world, Cooling())
+
+    @property
+    def acquiring(self) -> bool:
+        """Whether it exposes."""
+        return self.acquisition is not None and not self.acquisition.advance()
+
+    def cool(self, on: bool) -> None:
+        """Switch the cooler, or tell it a new setpoint."""
+        laboratory, cooling = self.laboratory, self.cooling
+        cooling.on = on
+        wanted = cooling.setpoint if on and not laboratory.bay.faults.cooler_broken else None
+        laboratory.port.cool(wanted, laboratory.clock.now())
+
+    def timings(self) -> tuple[float, float, float]:
+        """Return exposure, accumulation cycle and kinetic cycle in s as the camera will make them."""
+        accumulate = max(self.accumulate_cycle, self.exposure + READOUT)
+        scans = self.accumulations if self.mode in (ACCUMULATE, KINETICS) else 1
+        return self.exposure, accumulate, max(self.kinetic_cycle, scans * accumulate)
+
+    def start(self) -> None:
+        """Begin to expose."""
+        scans = self.accumulations if self.mode in (ACCUMULATE, KINETICS) else 1
+        frames = {KINETICS: self.kinetics, FAST_KINETICS: self.kinetics, UNTIL_ABORT: None}.get(self.mode, 1)
+        self.acquisition = Acquisition(self.laboratory, self.timings(), scans, frames)
+
+
+class Acquisition:
+    """What `StartAcquisition` began; it follows the clock when it is asked.
+
+    Args:
+        laboratory: where the light is.
+        timings: exposure, accumulation cycle, kinetic cycle, s.
+        scans: exposures that make up a frame.
+        frames: how many; None until aborted.
+    """
+
+    def __init__(
+        self, laboratory: Laboratory, timings: tuple[float, float, float], scans: int, frames: int | None
+    ) -> None:
+        self._laboratory, self._scans, self._frames = laboratory, scans, frames
+        self._exposure, self._accumulate, self._kinetic = timings
+        self._start = laboratory.clock.now()
+        self._world = laboratory.world
+        self._sum: NDArray[np.int64] | None = None
+        self.frames: deque[NDArray[np.int64]] = deque(maxlen=BUFFERED)
+        self.taken = 0
+        """Exposures so far."""
+        self.fetched = 0
+        """Frames that were handed out one by one."""
+        self.event = False
+        """An exposure has ended since the last wait."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all frames are there."""
+        return self._frames is not None and self.complete >= self._frames
+
+    @property
+    def complete(self) -> int:
+        """Frames so far."""
+        return self.taken // self._scans
+
+    @property
+    def scans(self) -> int:
+        """Exposures of the frame under way."""
+        return self.taken % self._scans
+
+    def advance(self) -> bool:
+        """Take in the exposures that have ended by now; return whether all have."""
+        faults = self._laboratory.bay.faults
+        while not self.finished and self.due() <= self._laboratory.clock.now():
+            if faults.endless or faults.unplugged:
+                break
+            begin = self._begin()
+            counts = np.asarray(self._world.port("camera").spectrum(begin, begin + self._exposure), np.int64)
+            if faults.flooded:
+                counts = np.full_like(counts, self._laboratory.port.full_scale)
+            self._sum = counts if self._sum is None else self._sum + counts
+            self.taken += 1
+            self.event = True
+            if self.taken % self._scans == 0:
+                self.frames.append(self._sum)
+                self._sum = None
+        return self.finished
+
+    def due(self) -> float:
+        """Return when the exposure under way will have been read out, s."""
+        return self._begin() + self._exposure + READOUT
+
+    def _begin(self) -> float:
+        return self._start + self.complete * self._kinetic + self.scans * self._accumulate

@@ -1,0 +1,1 @@
+"""The magneto table: one nanocrystal in a field at 4 K, and the spectrum of its light."""
