@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -20,7 +21,24 @@ LAB = HERE / "own_lab"
 BENCH = LAB / "table" / "bench.yaml"
 SOURCES = ("power_stability", "scpi_meter", "power_drift")
 LONGEST = 40
-PMEAS = "import sys; from perovskite_meas.cli import main; sys.exit(main())"
+COMMANDS = """
+import contextlib, io, json, sys
+from perovskite_meas.cli import main
+found = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        status = main(words)
+    found.append((status, out.getvalue(), err.getvalue()))
+print(json.dumps(found))
+"""
+
+
+class Told(NamedTuple):
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +68,23 @@ def python(lab: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess
     )
 
 
-def test_what_another_package_registers_is_listed_beside_ours(lab: Path, tmp_path: Path) -> None:
-    done = python(lab, tmp_path, "-c", PMEAS, "list")
+@pytest.fixture(scope="module")
+def told(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Told]]:
+    """Give three commands in one process, which spares two imports; return its folder and what each said."""
+    here = tmp_path_factory.mktemp("commands")
+    shutil.copytree(LAB / "table", here / "table")
+    bench = here / "table" / "bench.yaml"
+    text = bench.read_text(encoding="utf-8").replace("offset: 4.2 K", "ofset: 4.2 K")
+    world = (LAB / "table" / "../../../station_configs/virtual_confocal/world.yaml").resolve()
+    bench.write_text(re.sub(r"(?m)^world: .*$", f"world: {world.as_posix()}", text), encoding="utf-8")
+    commands = [["list"], ["check", str(bench)], ["run", "PowerStability", "--bench", str(BENCH), "--into", "runs"]]
+    done = python(lab, here, "-c", COMMANDS, json.dumps(commands))
+    assert done.returncode == 0, done.stderr
+    return here, {words[0]: Told(*found) for words, found in zip(commands, json.loads(done.stdout), strict=True)}
+
+
+def test_what_another_package_registers_is_listed_beside_ours(told: tuple[Path, dict[str, Told]]) -> None:
+    done = told[1]["list"]
     assert done.returncode == 0, done.stderr
     for line in (
         "PowerStability        Read the power before the shutter at regular moments; no light reaches the sample.",
@@ -62,11 +95,13 @@ def test_what_another_package_registers_is_listed_beside_ours(lab: Path, tmp_pat
         assert f"  {line}" in done.stdout
 
 
-def test_its_procedure_runs_with_its_driver_and_its_analysis_leaves_a_result(lab: Path, tmp_path: Path) -> None:
-    done = python(lab, tmp_path, "-c", PMEAS, "run", "PowerStability", "--bench", str(BENCH), "--into", "runs")
+def test_its_procedure_runs_with_its_driver_and_its_analysis_leaves_a_result(
+    told: tuple[Path, dict[str, Told]],
+) -> None:
+    here, done = told[0], told[1]["run"]
     assert done.returncode == 0, done.stderr
     assert "power_drift:" in done.stdout
-    (folder,) = (tmp_path / "runs").glob("*-PowerStability-*")
+    (folder,) = (here / "runs").glob("*-PowerStability-*")
     result = StoredResult(json.loads((folder / "analysis" / "power_drift.json").read_text(encoding="utf-8")))
     assert (result.mean.unit, result.drift.unit) == ("W", "1/h")
     assert result.mean.nominal == pytest.approx(10e-6, rel=0.15)  # pick-off zero 0.5 uW of 100 uW, and 3 %
@@ -77,13 +112,8 @@ def test_its_procedure_runs_with_its_driver_and_its_analysis_leaves_a_result(lab
     assert provenance["procedure"]["module"] == "own_lab.power_stability"
 
 
-def test_a_wrong_option_of_its_role_is_refused_by_name(lab: Path, tmp_path: Path) -> None:
-    shutil.copytree(LAB / "table", tmp_path / "table")
-    bench = tmp_path / "table" / "bench.yaml"
-    text = bench.read_text(encoding="utf-8").replace("offset: 4.2 K", "ofset: 4.2 K")
-    world = (LAB / "table" / "../../../station_configs/virtual_confocal/world.yaml").resolve()
-    bench.write_text(re.sub(r"(?m)^world: .*$", f"world: {world.as_posix()}", text), encoding="utf-8")
-    done = python(lab, tmp_path, "-c", PMEAS, "check", str(bench))
+def test_a_wrong_option_of_its_role_is_refused_by_name(told: tuple[Path, dict[str, Told]]) -> None:
+    done = told[1]["check"]
     assert done.returncode == 2
     assert "a thermometer has no option 'ofset'; did you mean 'offset'?" in done.stderr
 

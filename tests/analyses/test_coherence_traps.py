@@ -140,7 +140,7 @@ def test_a_grey_state_is_not_taken_for_fringes() -> None:
     assert recovered(seen(1, grey=0.2))
 
 
-@pytest.mark.parametrize("seed", [4, 11])
+@pytest.mark.parametrize("seed", [4, pytest.param(11, marks=pytest.mark.slow)])
 def test_a_faint_second_line_is_found_wherever_its_beat_lies(seed: int) -> None:
     result = seen(seed, splitting=0.1, splitting_ratio=0.3)
     assert result.model == "doublet"

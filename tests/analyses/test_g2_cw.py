@@ -108,7 +108,7 @@ def test_satellites_without_a_control_are_found_and_flagged(photons: Any) -> Non
 
 def test_three_powers_give_the_lifetime(photons: Any) -> None:
     truth = photons.Truth(
-        **FAST | {"lifetime": 5.0, "chunks": 12, "x": 0.05, "off": 1, "rate": 3e5}, powers=(0.05, 0.2, 0.5)
+        **FAST | {"lifetime": 5.0, "chunks": 4, "x": 0.05, "off": 1, "rate": 6e5, "bin": 0.2}, powers=(0.05, 0.2, 0.5)
     )
     result = g2(photons.simulate(truth, 3))
     assert result.lifetime is not None

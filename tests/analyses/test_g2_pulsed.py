@@ -147,7 +147,7 @@ def test_a_bright_biexciton_is_undecided_because_its_late_photons_are_antibunche
 
 def test_a_lifetime_above_the_period_gives_the_stepwise_ratio_and_never_not_single(photons: Any) -> None:
     truth = photons.Truth(
-        period=12.5, rate=3e5, chunk=4.0, chunks=10, dead_time=0.0, dark=100.0, q=0.2, x=0.005, laser_rate=1e5,
+        period=12.5, rate=3e5, chunk=2.0, chunks=10, dead_time=0.0, dark=100.0, q=0.2, x=0.005, laser_rate=1e5,
         laser=4, off=2, darks=2, pulses=10,
     )  # fmt: skip
     for seed in (1,):

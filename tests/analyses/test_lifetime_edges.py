@@ -152,7 +152,7 @@ def test_the_bench_s_expectation_is_compared(decay_forward: Any) -> None:
 
 def test_it_keeps_the_contract_of_an_analysis(measured: xr.Dataset, decay_forward: Any) -> None:
     check_analysis(lifetime, measured)
-    check_analysis(lifetime, decay_forward.bare(decay_forward.Truth(counts=2e4), 8))
+    check_analysis(lifetime, decay_forward.bare(decay_forward.Truth(counts=2e4, bin_width=250.0), 8))
 
 
 def test_the_systematic_parts_add_up(measured: xr.Dataset) -> None:
@@ -163,7 +163,7 @@ def test_the_systematic_parts_add_up(measured: xr.Dataset) -> None:
 
 
 def test_background_with_a_decay_is_taken_out_even_without_a_measured_response(decay_forward: Any) -> None:
-    truth = decay_forward.Truth(background=0.3, laser=0.0, dark=100.0, off=2.0)
+    truth = decay_forward.Truth(background=0.3, laser=0.0, dark=100.0, off=2.0, bin_width=250.0)
     beside = lifetime(decay_forward.simulate(truth, 9))
     without = lifetime(decay_forward.simulate(replace(truth, off=0.0), 9))
     assert abs(beside.lifetime.pull(10.0)) < 3.5

@@ -38,7 +38,7 @@ def test_a_gate_takes_the_fewest_periods_and_lasts_what_was_asked(seconds, gate)
 def test_a_gate_is_found_wherever_trying_all_periods_finds_one():
     draw = random.Random(1)
     found = 0
-    for _ in range(500):
+    for _ in range(150):
         ticks = draw.randrange(1, 20_000) * 10 ** draw.randrange(5)
         periods = fewest_periods(ticks)
         if periods is None:
@@ -47,7 +47,7 @@ def test_a_gate_is_found_wherever_trying_all_periods_finds_one():
         else:
             found += 1
             assert compose(ticks / 1e7).periods == periods
-    assert 50 < found < 450
+    assert 15 < found < 135
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from perovskite_meas import load_bench, load_record, run
 from perovskite_meas.core.errors import UsageError
 from perovskite_meas.hosts.tag_files import analyse_tags
 from perovskite_meas.photons import read_tags, segments
-from perovskite_meas.procedures import HBT
+from perovskite_meas.procedures import HBT, TwoPhotonSaturation
 
 SHORT = {
     "duration": "6 s",
@@ -33,6 +33,12 @@ def world_of(bench: Any) -> Any:
 
 def series(data: xr.Dataset) -> list[int]:
     return [int(kind) for kind in data["series"].values]
+
+
+@pytest.fixture
+def rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the analyses out, where nothing but rows and light is asked for."""
+    monkeypatch.setattr(HBT, "analyses", ())
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +105,7 @@ def test_continuous_excitation_is_recorded_as_such(tmp_path: Path) -> None:
     assert record.results["g2"].antibunching_time is not None
 
 
+@pytest.mark.usefixtures("rows_alone")
 def test_a_run_stops_when_it_is_precise_enough(tmp_path: Path) -> None:
     with load_bench("virtual_confocal", world="hbt_pulsed", seed=3) as bench:
         procedure = HBT(**SHORT | {"duration": "60 s"}, precision=0.02)
@@ -107,6 +114,7 @@ def test_a_run_stops_when_it_is_precise_enough(tmp_path: Path) -> None:
     assert sigmas[-1] <= 0.02 < min(sigmas[:-1])
 
 
+@pytest.mark.usefixtures("rows_alone")
 def test_a_run_stops_at_its_dose(tmp_path: Path) -> None:
     with load_bench("virtual_confocal", seed=3) as bench:
         record = run(HBT(**SHORT | {"duration": "60 s"}, dose="4000 J/cm^2"), bench, into=tmp_path)
@@ -114,6 +122,7 @@ def test_a_run_stops_at_its_dose(tmp_path: Path) -> None:
     assert 1 < series(record.data).count(0) < 8
 
 
+@pytest.mark.usefixtures("rows_alone")
 def test_a_bleached_emitter_ends_its_power(tmp_path: Path) -> None:
     world = tmp_path / "world.yaml"
     world.write_text("sample: {bleaching_dose: 1500 J/cm^2}\n", encoding="utf-8")
@@ -123,6 +132,7 @@ def test_a_bleached_emitter_ends_its_power(tmp_path: Path) -> None:
     assert 3 < series(record.data).count(0) < 20
 
 
+@pytest.mark.usefixtures("rows_alone")
 def test_ctrl_c_keeps_every_photon_so_far_and_leaves_the_sample_dark(tmp_path: Path) -> None:
     with load_bench("virtual_confocal", seed=3) as bench:
         world = world_of(bench)
@@ -146,9 +156,10 @@ def test_ctrl_c_keeps_every_photon_so_far_and_leaves_the_sample_dark(tmp_path: P
     assert [mark for mark, *_ in segments(read_tags(record.folder / "photons.ptu"))] == [3, 4, 2, 1]
 
 
-def test_the_biexciton_ratio_is_handed_on_and_the_excitation_is_linked(tmp_path: Path) -> None:
-    from perovskite_meas.procedures import TwoPhotonSaturation
-
+def test_the_biexciton_ratio_is_handed_on_and_the_excitation_is_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HBT, "analyses", ("g2",))
     with load_bench("virtual_confocal", seed=4) as bench:
         saturation = run(TwoPhotonSaturation(dwell="0.1 s"), bench, into=tmp_path)
         record = run(HBT(**SHORT, saturation=str(saturation.folder)), bench, into=tmp_path)

@@ -38,7 +38,8 @@ def told_rows(process: subprocess.Popen[str], rows: int) -> int:
     return last
 
 
-@pytest.mark.parametrize("rows", [1, 20, 60])
+# One moment by default: what lies in the database does not depend on how many rows lie before.
+@pytest.mark.parametrize("rows", [20, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (1, 60))])
 def test_after_sigkill_every_row_that_was_stored_is_found_and_analysed(tmp_path: Path, rows: int) -> None:
     process = started(tmp_path)
     told_rows(process, rows)
@@ -59,7 +60,8 @@ def test_after_sigkill_every_row_that_was_stored_is_found_and_analysed(tmp_path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers no SIGTERM to another process")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+# Ctrl-C from outside is also sent to the command line, in test_hard_life.py.
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_polite_request_to_stop_ends_in_the_safe_state_with_data_and_report(tmp_path: Path, number: int) -> None:
     process = started(tmp_path)
     told_rows(process, 10)

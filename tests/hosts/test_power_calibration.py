@@ -20,9 +20,10 @@ def world_of(bench: Any) -> Any:
     return next(iter(bench.libraries.values())).world
 
 
-def test_a_power_calibration_meets_the_truth_of_the_world(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seeds", [range(1, 4), pytest.param(range(4, 13), marks=pytest.mark.slow)])
+def test_a_power_calibration_meets_the_truth_of_the_world(tmp_path: Path, seeds: range) -> None:
     pulls = []
-    for seed in range(1, 7):
+    for seed in seeds:
         with load_bench("virtual_confocal", seed=seed) as bench:
             record = run(PowerCalibration(), bench, into=tmp_path)
             assert record.problems == ()

@@ -103,7 +103,7 @@ def test_the_period_that_a_file_states_may_be_given_too(here: Path) -> None:
     assert analyse_tags("dot.ptu", (), period="200.01 ns", max_pulses=20).data["period"].values[0] == PERIOD
 
 
-@pytest.mark.parametrize("only", [0, 2])
+@pytest.mark.parametrize("only", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_one_detector_has_a_lifetime_and_no_g2(only: int, tmp_path: Path) -> None:
     write_ptu(tmp_path / "dot.ptu", recording(inputs=(only,)))
     record = analyse_tags(tmp_path / "dot.ptu", into=tmp_path, max_pulses=20)

@@ -200,6 +200,7 @@ class TestQuench:
         begin = lab.clock.now()
         lab.clock.jump_to(begin + 139)
         assert (ami("STATE?"), lab.tesla()) == (RAMPING, pytest.approx(-0.695, abs=1e-3))
+        assert float(ami("FIELD:MAG?")) == pytest.approx(-0.695, abs=1e-3), "the leads are still on their way too"
         lab.clock.jump_to(begin + 140.01)
         assert ami("STATE?") == QUENCH
         lab.clock.sleep(5)

@@ -17,6 +17,10 @@ HALF = 8
 """Pixels on either side of a line that enter its fit."""
 CLEAR = 15.0
 """Sigmas from which a line is seen."""
+ODD_WIDTH = 0.35
+"""Relative deviation from the other lines' width by which a line is none."""
+ODD_PLACE = 0.2
+"""Pixels by which a line may lie beside its place on the common axis."""
 STEADY = 0.02
 """Wavelength in pixels to which the fit of a line is trusted at best."""
 
@@ -61,28 +65,34 @@ def read_axis(frames: Frames, dark: Dark, setup: Setup, centre: float) -> tuple[
         why = "no line of the lamp was found in the lamp rows" if len(lamp) else "no lamp rows"
         note = f"{why}: the axis of energies is the bench's, its drift unknown"
         return Axis(empty, empty, centre, 0.0, setup.dispersion, 0.02, 0, None, 0.0), [note]
-    frame, known, seen, sigma, width = (np.array(column) for column in zip(*found, strict=True))
-    times, which = np.unique(lamp.time[frame.astype(int)], return_inverse=True)
-    weight = sigma**-2
+    pixel = float(np.median(np.abs(np.diff(lamp.wavelength, axis=1))))
+    table = np.array(found)
+    table = table[np.abs(table[:, 4] / np.median(table[:, 4]) - 1.0) < ODD_WIDTH]
     stretch, doubt, notes = 0.0, setup.dispersion, []
-    if len(names) > 1:
-        design = np.zeros((seen.size, times.size + 1))
-        design[np.arange(seen.size), which] = 1.0
-        design[:, -1] = seen - centre
-        normal = design.T @ (design * weight[:, None])
-        solved = np.linalg.solve(normal, design.T @ (weight * (known - seen)))
-        left = known - seen - design @ solved
-        excess = max(1.0, float((weight * left**2).sum()) / max(1, seen.size - times.size - 1))
-        covariance = np.linalg.inv(normal) * excess
-        offset, stretch, doubt = solved[:-1], float(solved[-1]), math.sqrt(float(covariance[-1, -1]))
-        error = math.sqrt(float(np.mean(np.diag(covariance)[:-1])))
+    while True:
+        frame, known, seen, sigma, width = table.T
+        times, which = np.unique(lamp.time[frame.astype(int)], return_inverse=True)
+        weight = sigma**-2
+        if len(names) > 1 and table.shape[0] > times.size + 1:
+            design = np.zeros((seen.size, times.size + 1))
+            design[np.arange(seen.size), which] = 1.0
+            design[:, -1] = seen - centre
+        else:
+            design = np.eye(times.size)[which]
+        covariance = np.linalg.pinv(design.T @ (design * weight[:, None]))
+        solved = covariance @ (design.T @ (weight * (known - seen)))
+        left = np.abs(known - seen - design @ solved)
+        if left.max() < max(ODD_PLACE * pixel, 8.0 * float(np.median(left))):
+            break
+        table = np.delete(table, int(left.argmax()), axis=0)  # a cosmic ray sat on that line
+    covariance *= max(1.0, float((weight * left**2).sum()) / max(1, seen.size - design.shape[1]))
+    offset = solved[: times.size]
+    error = math.sqrt(float(np.mean(np.diag(covariance)[: times.size])))
+    if design.shape[1] > times.size:
+        stretch, doubt = float(solved[-1]), math.sqrt(float(covariance[-1, -1]))
     else:
-        total = np.bincount(which, weight)
-        offset = np.bincount(which, weight * (known - seen)) / total
-        error = float(np.mean(total**-0.5))
         notes.append("one line of the lamp only: it corrects the offset of the axis, not its dispersion")
     drift = float(np.abs(np.diff(offset)).max()) if times.size > 1 else 0.0
-    pixel = float(np.median(np.abs(np.diff(lamp.wavelength, axis=1))))
     if drift > 0.1 * pixel:
         notes.append(f"the axis moved by up to {drift / pixel:.2f} pixels between two lamp frames")
     return Axis(times, offset, centre, stretch, doubt, error, len(names), float(np.median(width)), drift), notes
