@@ -35,6 +35,14 @@ QUICK: dict[str, dict[str, Any]] = {
         "reference_delays": 2,
         "zero_span": "6 ps",
     },
+    "MagnetoPL": {
+        "fields": "Linspace(0, 7, 5)",
+        "negative": "Values(0)",
+        "down_every": 0,
+        "frames": 2,
+        "decay": "1 s",
+        "background_fields": 0,
+    },
 }
 """Parameters with which a procedure gives rows for its analyses in less time."""
 
@@ -52,7 +60,8 @@ def stations() -> dict[str, dict[str, Any]]:
     for file in (path for name in tables() for path in sorted(table(name).glob("station*.yaml"))):
         for entry in YAML(typ="safe").load(file.read_text(encoding="utf-8"))["instruments"].values():
             init = dict(entry.get("init", {}))
-            if "@twin" in str(init.get("visalib")) or str(init.get("module")).startswith(f"{OURS}sim."):
+            stand_in = str(init.get("module", init.get("library")))
+            if "@twin" in str(init.get("visalib")) or stand_in.startswith(f"{OURS}sim."):
                 address = {"address": entry["address"]} if "address" in entry else {}
                 found[entry["type"].rpartition(".")[2]] = {**address, **init}
     return found

@@ -180,6 +180,16 @@ def test_cosmic_rays_are_masked_and_can_be_put_back() -> None:
     assert np.allclose(spectra.cosmics.undo(whole, lit.index), raw)
 
 
+def test_a_cosmic_ray_beside_a_line_of_the_lamp_does_not_move_the_axis() -> None:
+    model = forward()
+    data = model.scan(model.small(), 1)
+    lamp = int(np.flatnonzero(data["series"].values == 3)[0])
+    beside = int(data["spectrum"].values[lamp].argmax()) + 14
+    data["spectrum"].values[lamp, beside : beside + 2] += 2e4
+    offset = prepare(read_frames(data)[0], Setup.of(data)).axis.offset
+    assert float(np.abs(offset - offset.mean()).max()) < 1e-3
+
+
 def test_wavelengths_of_the_lamp_are_in_vacuum() -> None:
     assert to_vacuum(546.0750) == pytest.approx(546.2268, abs=2e-4)
     assert to_vacuum(540.0562) == pytest.approx(forward().vacuum(540.0562), abs=1e-4)

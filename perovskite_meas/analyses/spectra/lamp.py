@@ -88,14 +88,15 @@ def read_axis(frames: Frames, dark: Dark, setup: Setup, centre: float) -> tuple[
     covariance *= max(1.0, float((weight * left**2).sum()) / max(1, seen.size - design.shape[1]))
     offset = solved[: times.size]
     error = math.sqrt(float(np.mean(np.diag(covariance)[: times.size])))
-    if design.shape[1] > times.size:
+    number = len(names) if design.shape[1] > times.size else 1
+    if number > 1:
         stretch, doubt = float(solved[-1]), math.sqrt(float(covariance[-1, -1]))
     else:
         notes.append("one line of the lamp only: it corrects the offset of the axis, not its dispersion")
     drift = float(np.abs(np.diff(offset)).max()) if times.size > 1 else 0.0
     if drift > 0.1 * pixel:
         notes.append(f"the axis moved by up to {drift / pixel:.2f} pixels between two lamp frames")
-    return Axis(times, offset, centre, stretch, doubt, error, len(names), float(np.median(width)), drift), notes
+    return Axis(times, offset, centre, stretch, doubt, error, number, float(np.median(width)), drift), notes
 
 
 def _lines(lamp: Frames, dark: Dark, setup: Setup) -> list[tuple[int, float, float, float, float]]:

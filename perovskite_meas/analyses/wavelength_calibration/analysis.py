@@ -189,7 +189,8 @@ def _frames(data: xr.Dataset) -> tuple[Array, Array, Array]:
         raise AnalysisRefused(f"the data lack the column(s) {', '.join(missing)}, which wavelength_calibration needs")
     series = np.asarray(data["series"].values)
     spectra = np.asarray(data["spectrum"].values, dtype=np.float64)
-    good = np.isfinite(spectra).all(axis=1)
+    # Without rows the dataset does not even know that a spectrum has pixels.
+    good = np.isfinite(spectra).all(axis=1) if spectra.ndim == 2 else np.zeros(series.shape, dtype=bool)
     if not (good & (series == LAMP)).any():
         raise AnalysisRefused("no frame of the lamp; run WavelengthCalibration to its end")
     axis = np.asarray(data["wavelength"].values, dtype=np.float64)[good & (series == LAMP)][-1]

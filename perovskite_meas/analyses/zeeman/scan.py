@@ -27,7 +27,7 @@ from .rotation import faraday_rotation
 from .separate import ZERO, each_field, lines_of
 from .shifts import diamagnetic, energy, returned, visits, wander
 from .shown import branches_shown, dark_shown, decays_shown, maps_shown, shifts_shown
-from .verdict import OPEN, SURE, judge
+from .verdict import OPEN, judge
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +40,6 @@ COLD = 4.2
 """K; where the thermometer is not recorded."""
 HOPELESS = 6.0
 """Reduced chi2 from which the joint fit is dropped for separate lines."""
-DARK_SEEN = 5.0
 MODELS = {DARK_LOWEST: "exciton", DARK_ABOVE: "exciton", NO_DARK: "bright triplet", TRION: "trion"}
 
 
@@ -85,7 +84,7 @@ def analyse(data: xr.Dataset) -> ZeemanResult:
     slope, missing = diamagnetic(seen, spectra, setup.coil)
     back = returned(seen)
     is_exciton = found.best in (DARK_LOWEST, DARK_ABOVE)
-    dark = is_exciton and grown.clear > DARK_SEEN and found.odds(found.best) > SURE
+    dark = is_exciton and said.state != OPEN
     lowest = dark and found.best == DARK_LOWEST
     decays, more = read_decays(data, exciton if lowest else None, setup.coil)
     notes += [*more, *([missing] if missing else []), *nulls_noted(nulls, back)]
@@ -159,7 +158,7 @@ def _noted(found: Contest, values: Estimates, lines: Lines | None, dark: bool) -
     bright: Array = BRIGHT @ np.array([values.first.nominal, values.second.nominal])
     notes = resolution_noted(lines.number if lines else None, lines.limit if lines else None, bright)
     if not dark:
-        notes.append("the dark line is not seen: the bright-dark splitting and g_diff are not determined")
+        notes.append("no dark line is told from other causes: the bright-dark splitting and g_diff are not claimed")
     return notes
 
 
