@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core import plugins
-from ..core.clock import Clock
+from ..core.clock import AskingClock, Clock
 from ..core.errors import BenchError, UsageError, did_you_mean
 from ..core.procedure import Procedure
 from ..core.units import with_sigma
@@ -45,7 +45,7 @@ class Bench:
 
     def __init__(self, spec: BenchSpec, resolve: Resolve, clock: Clock) -> None:
         self.spec = spec
-        self.clock = clock
+        self.clock = clock = AskingClock(clock)
         self._beam = Beam(spec.spot, spec.pulse)
         self.limits = spec.limits
         self.ledger = DoseLedger(self._beam, clock)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from .errors import AnalysisRefused, UsageError
+from .errors import AnalysisRefused, UsageError, did_you_mean
 from .units import to_unit
 from .value import Value
 
@@ -31,7 +32,7 @@ class Analysis(Generic[Result]):
         uses: dotted names of the conditions (calibrations, sample facts) without which it refuses.
     """
 
-    def __init__(self, function: Callable[[xr.Dataset], Result], needs: Mapping[str, str], uses: Sequence[str]) -> None:
+    def __init__(self, function: Callable[..., Result], needs: Mapping[str, str], uses: Sequence[str]) -> None:
         self.function = function
         self.name: str = function.__name__
         self.__doc__ = function.__doc__
@@ -40,9 +41,23 @@ class Analysis(Generic[Result]):
         self._figure: Callable[[xr.Dataset, Result, Figure], None] | None = None
         self._forecast: Callable[[xr.Dataset], Forecast] | None = None
 
-    def __call__(self, data: xr.Dataset) -> Result:
-        """Analyse `data`."""
-        return self.function(data)
+    def __call__(self, data: xr.Dataset, **options: Any) -> Result:
+        """Analyse `data`.
+
+        Args:
+            data: the rows.
+            options: what the function declares as keyword-only arguments; each has a default.
+
+        Raises:
+            UsageError: it declares no such option.
+            AnalysisRefused: the data do not support the claim.
+        """
+        parameters = inspect.signature(self.function).parameters.values()
+        known = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+        for name in options:
+            if name not in known:
+                raise UsageError(f"the analysis {self.name!r} has no option {name!r}; {did_you_mean(name, known)}")
+        return self.function(data, **options)
 
     def figure(self, draw: Callable[[xr.Dataset, Result, Figure], None]) -> Callable[..., None]:
         """Register `draw(data, result, figure)` as the figure of this analysis (decorator)."""
@@ -100,7 +115,7 @@ class Forecast:
 
 def analysis(
     *, needs: Mapping[str, str], uses: Sequence[str] = ()
-) -> Callable[[Callable[[xr.Dataset], Result]], Analysis[Result]]:
+) -> Callable[[Callable[..., Result]], Analysis[Result]]:
     """Declare a function as an analysis (decorator).
 
     Args:
@@ -108,7 +123,7 @@ def analysis(
         uses: dotted names under `data.attrs["conditions"]` that must be stated.
     """
 
-    def wrap(function: Callable[[xr.Dataset], Result]) -> Analysis[Result]:
+    def wrap(function: Callable[..., Result]) -> Analysis[Result]:
         return Analysis(function, needs, uses)
 
     return wrap

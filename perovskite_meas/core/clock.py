@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -28,6 +29,37 @@ class WallClock:
         """Sleep for `seconds`; not at all if negative."""
         if seconds > 0:
             time.sleep(seconds)
+
+
+class AskingClock:
+    """A clock that can be made to ask, before each sleep, whether the waiting is still wanted.
+
+    Args:
+        clock: whose time it is.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ask: Callable[[], None] | None = None
+
+    def now(self) -> float:
+        """Return the time in s."""
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let this many seconds pass, unless the question is answered by an error."""
+        if self._ask is not None:
+            self._ask()
+        self._clock.sleep(seconds)
+
+    @contextmanager
+    def asking(self, ask: Callable[[], None] | None) -> Iterator[None]:
+        """Ask `ask` before each sleep in a `with` block; it raises where the waiting is to end."""
+        before, self._ask = self._ask, ask
+        try:
+            yield
+        finally:
+            self._ask = before
 
 
 def wait_until(

@@ -83,7 +83,7 @@ class HostedRun:
 
         Args:
             emit: takes 'results' and 'progress'.
-            stop_asked: asked between rows.
+            stop_asked: asked between rows, and before every wait of the procedure.
             own_file: writes a row where no Worker does it.
 
         Raises:
@@ -97,8 +97,9 @@ class HostedRun:
         watched = None if own_file is None and not self._results.is_file() else self._results
         self._sink = EmitSink(self._procedure.columns, self.folder, emit, stop_asked, own_file, watched, self._progress)
         self._driven = True
+        ask = _once(stop_asked)
         try:
-            drive(self._procedure, self._bench, self._sink, None, self._problems, folder=self.folder)
+            drive(self._procedure, self._bench, self._sink, None, self._problems, folder=self.folder, ask=ask)
         except StopRequested:
             self._status = "aborted"
         except BaseException as error:
@@ -170,6 +171,18 @@ class HostedRun:
             text = f"tried to end the program (SystemExit: {leaving.code})"
         if text:
             self._problems.append(f"{what}: {text}")
+
+
+def _once(stop_asked: Callable[[], bool]) -> Callable[[], None]:
+    """Return what raises when the host wants to stop, but only once: cleaning up waits, too."""
+    told: list[bool] = []
+
+    def ask() -> None:
+        if not told and stop_asked():
+            told.append(True)
+            raise StopRequested("the host asked to stop")
+
+    return ask
 
 
 def own_results_file(procedure: str) -> Path:

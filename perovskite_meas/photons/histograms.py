@@ -107,3 +107,9 @@ def _tally(indices: Times, numbers: Times | None, count: int) -> Times:
         numbers = None if numbers is None else numbers[inside]
     tally = np.bincount(indices, numbers, minlength=count)
     return tally if numbers is None else np.rint(tally).astype(np.int64)
+
+
+def whole_steps(width: int, resolution: float) -> int:
+    """Return the least whole multiple, in ps, of the tagger's resolution that is at least `width`."""
+    step = round(resolution)
+    return width if step < 1 or abs(resolution - step) > 1e-9 else -(-width // step) * step

@@ -120,7 +120,7 @@ class Finder:
             raise HardwareFault(
                 f"the emitter is lost at {field:g} T: the best place within {_GRID[-1] * _PITCH * self._step:.2g} um "
                 f"gives {rate:.4g} cps at {show(self._watt, 'W')}, where "
-                + (f"{expected:.4g} cps" if expected else f"more than the {self._identity.dark:.4g} dark counts")
+                + (f"{expected:.4g} cps" if expected else f"more than {self._identity.floor(self._dwell):.4g} cps")
                 + f" were expected; it was last seen at x = {x:.3f}, y = {y:.3f}, z = {z:.2f} um. The rows so far are "
                 "kept and the magnet holds its field: look for it by hand (bleached, dark, or out of reach?)"
             )

@@ -55,12 +55,16 @@ class Identity:
         """Return the rate expected at a field in T, from the nearest |B| at which it was seen; None if never."""
         return _nearest(self._rates, field)
 
+    def floor(self, seconds: float) -> float:
+        """Return the cps that dark counts alone do not reach in so many s."""
+        return self.dark + _SIGMAS * math.sqrt(max(self.dark * seconds, 1.0)) / seconds
+
     def judge_rate(self, field: float, rate: float, seconds: float) -> int:
         """Return the code for a rate in cps, counted for so many s with the emitter where it was found."""
         if not math.isfinite(rate):
             return CODES["unknown"]
         expected = self.expected_rate(field)
-        floor = self.dark + _SIGMAS * math.sqrt(max(self.dark * seconds, 1.0)) / seconds
+        floor = self.floor(seconds)
         share = math.inf if expected is None else (rate - self.dark) / (expected - self.dark)
         if rate <= floor or share < self._lost:
             self.last = CODES["lost"]

@@ -145,11 +145,13 @@ class Table:
         with self.roles.light("decay"):
             tags = tagger.acquire(seconds, mark=1 + SERIES["decay"])
         channel = inputs.get("signal", 0)
+        width = whole_steps(self._decay_bin, tags.resolution)
         row |= {
             "exposure": seconds,
             "rate": float(np.count_nonzero(tags.channels == channel)) / (tags.duration * 1e-12),
             "identity": self._identity.last,
-            "decay": decay_histogram(tags, self._decay_bin, channel, bins=self._bins).astype(np.float64),
+            "decay": decay_histogram(tags, width, channel, bins=self._bins).astype(np.float64),
+            "decay_bin": width,
             "live_time": tags.duration * 1e-12,
         }
         return self._closing(row, field, before)

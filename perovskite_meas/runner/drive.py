@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +40,7 @@ def drive(
     problems: list[str],
     requests: Requests | None = None,
     folder: Path | None = None,
+    ask: Callable[[], None] | None = None,
 ) -> int:
     """Run `procedure` on `bench` into `sink` and return the number of rows stored.
 
@@ -56,16 +57,17 @@ def drive(
         problems: added to in place.
         requests: those of the run that this is a part of; by default its own.
         folder: keeps the raw recordings of the run; None keeps none.
+        ask: called before every wait of the procedure; what it raises, once, ends the procedure there.
 
     Raises:
         Whatever the procedure, an instrument, a limit or the sink raised; KeyboardInterrupt on Ctrl-C
         and on SIGTERM.
     """
     if requests is not None:
-        return _drive(procedure, bench, sink, watcher, problems, requests, folder)
+        return _drive(procedure, bench, sink, watcher, problems, requests, folder, ask)
     own = Requests()
     with own:
-        count = _drive(procedure, bench, sink, watcher, problems, own, folder)
+        count = _drive(procedure, bench, sink, watcher, problems, own, folder, ask)
     own.raise_noted("after the last row")
     return count
 
@@ -78,13 +80,18 @@ def _drive(
     problems: list[str],
     requests: Requests,
     folder: Path | None,
+    ask: Callable[[], None] | None,
 ) -> int:
+    def pull() -> Any:
+        with bench.clock.asking(ask):
+            return next(rows, _END)
+
     check = RowCheck(procedure.columns)
     bench.recordings.begin(folder)
     try:
         rows = procedure.measure(**bench.bind(procedure))
         try:
-            while (row := requests.interruptible(lambda: next(rows, _END))) is not _END:
+            while (row := requests.interruptible(pull)) is not _END:
                 checked = check(row)
                 sink.write(checked)
                 if watcher is not None:

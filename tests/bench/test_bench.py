@@ -22,7 +22,8 @@ from perovskite_meas.core.roles import (
 
 def test_a_procedure_gets_its_roles_by_name(bench, lab, points):
     arguments = bench.bind(points())
-    assert arguments["clock"] is lab.clock
+    assert arguments["clock"] is bench.clock
+    assert arguments["clock"].now() == lab.clock.now()
     assert arguments["ledger"] is bench.ledger
     assert arguments["shutter"] is bench.roles["shutter"]
     assert isinstance(arguments["scanner"], Scanner)

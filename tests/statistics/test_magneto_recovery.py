@@ -36,14 +36,14 @@ HONEST = tuple(name for name in PULLED if name != "g_diff_lifetime")
 GOALS = {"bright_dark_splitting": 0.010, **dict.fromkeys(BRIGHT, 0.003), "g_sum": 0.02, "g_diff": 0.05}
 SYSTEMATIC = {"bright_dark_splitting": 0.016, "g_sum": 0.03}
 """Half-widths with the errors of field scale and dispersion on."""
-BELOW, ABOVE = "dark lowest", "bright lowest"
+BELOW = "dark lowest"
 
 
 def lifetimes_agree(found: Any) -> bool:
-    """Tell whether |g_e - g_h| of energies and of the dark state's decay differ by less than 2 sigma."""
+    """Tell whether |g_e - g_h| of energies and of the dark state's decay are within 2 sigma, where both are claimed."""
     one, other = found.zeeman.g_diff, found.zeeman.g_diff_lifetime
     if one is None or other is None:
-        return False
+        return True
     # Both know the field by the same coil: its scale cancels.
     return bool(abs(one.nominal - other.nominal) < 2 * math.hypot(one.statistical, other.sigma))
 
@@ -97,17 +97,13 @@ def line(name: str, found: list[Any]) -> str:
         errors, whole = [one.error(own) for one in found], [one.whole_error(own) for one in found]
         if not np.isfinite(errors).any():
             continue
-        (bias, width), (total, wide) = (
-            spread([one.pull(own) for one in found]),
-            spread([one.whole_pull(own) for one in found]),
-        )
+        bias, width = spread([one.pull(own) for one in found])
+        total, wide = spread([one.whole_pull(own) for one in found])
         text += f"\n    {own:22} {half_width(errors):8.4f} (whole {half_width(whole):.4f}), "
         text += f"pulls {bias:+.2f} +- {width:.2f} (whole {total:+.2f} +- {wide:.2f})"
-    agree = np.mean([lifetimes_agree(one) for one in found])
-    right = [np.mean([one.n_lines == found[k].truths["n_lines"] for k, one in enumerate(both)]) for both in (
-        [one.zeeman for one in found], [one.lines for one in found]
-    )]  # fmt: skip
-    return f"{text}\n    g_diff agree {agree:.0%}, lines right {right[0]:.0%} (zeeman), {right[1]:.0%} (fine_structure)"
+    both = [one for one in found if one.zeeman.g_diff is not None and one.zeeman.g_diff_lifetime is not None]
+    agree, right = sum(lifetimes_agree(one) for one in both), sum(counted(one) for one in found)
+    return f"{text}\n    both g_diff agree in {agree} of {len(both)}, lines right in {right}"
 
 
 def judge(case: Any, found: list[Any]) -> None:
@@ -127,10 +123,14 @@ def judge(case: Any, found: list[Any]) -> None:
         if name in SYSTEMATIC and not case.vary:
             assert half_width([one.whole_error(name) for one in found]) <= SYSTEMATIC[name] * more, name
     for name in case.honest:
-        middle, width = spread([one.pull(name) for one in found])
-        assert abs(middle) <= 0.5 + slack(number), f"pulls of {name}: median {middle:+.2f}"
-        if number >= 10:
-            assert 0.8 - slack(number) <= width <= 1.25 + slack(number), f"pulls of {name}: width {width:.2f}"
+        # Trapped flux, the form of the phonon wing and the second angle of the field are part of the whole sigma alone.
+        for pulls, most, widest in (
+            ([one.whole_pull(name) for one in found], 0.5, 1.25),
+            ([one.pull(name) for one in found], 0.75, 1.5),
+        ):
+            middle, width = spread(pulls)
+            assert abs(middle) <= most + slack(number), f"pulls of {name}: median {middle:+.2f}"
+            assert width <= widest + slack(number), f"pulls of {name}: width {width:.2f}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

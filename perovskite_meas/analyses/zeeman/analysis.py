@@ -47,13 +47,18 @@ def fit(data: xr.Dataset, *, free_angles: int = 1) -> ZeemanResult:
     return analyse(data)
 
 
-def zeeman_of(data: xr.Dataset) -> ZeemanResult:
+def zeeman_of(data: xr.Dataset, *, free_angles: int = 1) -> ZeemanResult:
     """Return the levels of an exciton from its spectra in a magnetic field.
 
+    Args:
+        data: the rows of a magneto-PL run.
+        free_angles: angles that describe the direction of the field; only 1 can be told from energies.
+
     Raises:
+        UsageError: `free_angles` is not 1.
         AnalysisRefused: the rows support no fit (the message says what is missing).
     """
-    return analyse(data)
+    return fit(data, free_angles=free_angles)
 
 
 zeeman_of.__name__ = "zeeman"

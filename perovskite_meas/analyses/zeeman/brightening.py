@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, least_squares
 
 from perovskite_meas.analyses.spectra.joint import Fit
-from perovskite_meas.analyses.spectra.rows import Array
+from perovskite_meas.analyses.spectra.rows import Array, Indices
 from perovskite_meas.analyses.spectra.stack import Stack
 from perovskite_meas.core.value import Value
 
@@ -48,28 +48,48 @@ class Brightening:
         return float(self.sigma[0] / top) if top > 0 else 1.0
 
 
-def brightening(fit: Fit, made: Stack) -> Brightening:
-    """Return the share of the level that is mostly the dark state."""
+def brightening(fit: Fit, made: Stack, angle: Array) -> Brightening:
+    """Return the share of the level that is mostly the dark state; `angle` of the analyser by group in deg, (G,).
+
+    The dark line is polarised: shares at the angles of one field are combined by what each angle sees of it, so that
+    a missing frame changes the error of a share and not the share.
+    """
     shares = Exciton().dark_share(fit.values[:6], np.abs(made.field))
-    dark = shares.argmax(axis=1)
     first = made.starts[:-1]
-    level, error, lines = dark[first], fit.error, fit.amplitude[:, :4]
-    own = lines[np.arange(made.groups), level]
-    noise = error[np.arange(made.groups), level]
+    level, error, lines = shares.argmax(axis=1)[first], fit.error, fit.amplitude[:, :4]
+    rows = np.arange(made.groups)
+    own, noise = lines[rows, level], error[rows, level]
     noise = np.where(noise > 0, noise, np.where(own > 0, 0.0, error[:, :4].max(axis=1)))
-    size = np.diff(made.starts).astype(np.float64)
-    _, which = np.unique(np.round(np.abs(made.field[first]), 1), return_inverse=True)
     total = np.maximum(lines.sum(axis=1), 1e-9)
-    # the mean over the groups, not of their light: brightness differs from frame to frame, shares do not
-    frames = np.bincount(which, size)
-    share = np.bincount(which, size * own / total) / frames
-    sigma = np.sqrt(np.bincount(which, (size * noise / total) ** 2)) / frames
-    sigma = np.maximum(sigma, 1e-5 + 0.002 * share)
+    part = own / total
+    blur = np.maximum(noise / total, 1e-5 + 0.002 * part)
+    _, which = np.unique(np.round(np.abs(made.field[first]), 1), return_inverse=True)
+    share, sigma = _combined(part, blur, which, angle)
     field = np.bincount(which, np.abs(made.field[first])) / np.bincount(which)
     upper = field >= 0.5 * field.max()
     clear = float(share[upper].sum() / np.sqrt((sigma[upper] ** 2).sum()))
     law, exponent, rise = _laws(field, share, sigma)
     return Brightening(field, share, sigma, law, exponent, rise, clear)
+
+
+def _combined(part: Array, blur: Array, which: Indices, angle: Array) -> tuple[Array, Array]:
+    """Return share and 1-sigma by field for part = share(field) seen(angle), by alternating least squares."""
+    angles, turned = np.unique(np.round(angle), return_inverse=True)
+    seen, weight = np.ones(angles.size), blur**-2
+    count = np.array([np.unique(which[turned == a]).size for a in range(angles.size)])
+    free = count > 1
+    share, scale = np.zeros(which.max() + 1), np.ones(which.max() + 1)
+    for _ in range(40):
+        scale = np.maximum(np.bincount(which, weight * seen[turned] ** 2), 1e-9)
+        share = np.bincount(which, weight * part * seen[turned]) / scale
+        total = np.maximum(np.bincount(turned, weight * share[which] ** 2), 1e-12)
+        fresh = np.bincount(turned, weight * part * share[which]) / total
+        seen = np.where(free & (fresh > 0), fresh, np.where(free, 0.0, 1.0))
+        mean = float(seen[free].mean()) if free.any() else 1.0
+        seen = np.where(free, seen / mean, 1.0) if mean > 0 else np.ones(angles.size)
+    left = part - share[which] * seen[turned]
+    excess = max(1.0, float((weight * left**2).sum()) / max(1, part.size - share.size - int(free.sum()) + 1))
+    return share, np.sqrt(excess / scale)
 
 
 def _laws(field: Array, share: Array, sigma: Array) -> tuple[Array, Value | None, float]:

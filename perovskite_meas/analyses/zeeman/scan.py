@@ -75,7 +75,8 @@ def analyse(data: xr.Dataset) -> ZeemanResult:
     exciton = found.exciton
     values = estimate(exciton, spectra, setup, shape_doubt(found.joint, exciton), gauge_doubt(found.joint, exciton))
     made = found.joint.stack
-    grown = brightening(exciton, made)
+    turned = np.nan_to_num(spectra.frames.analyser, nan=-1.0)[made.order][made.starts[:-1]]
+    grown = brightening(exciton, made, turned)
     width = exciton.value("linewidth") + FWHM * shape.psf
     said = judge(found, exciton, values, grown, width, int(sizes.size))
     lines = lines_of(spectra, zero, shape, best.values[-4:]) if zero.any() else None

@@ -20,6 +20,7 @@ SCAN = np.concatenate([np.arange(-3.0, 3.0, 0.08), np.arange(3.0, 8.0, 0.1)])
 """meV; bright minus dark."""
 DIFFS = (1.3, 0.5, 2.8)
 KEPT = 3
+VALLEYS = 4
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _descend(joint: Joint, best: Fit, splittings: Array, chi: Array) -> Fit:
     """Return the best fit from the deepest places of a scan."""
     inner = np.concatenate([[np.inf], chi, [np.inf]])
     valley = np.flatnonzero((inner[1:-1] <= inner[:-2]) & (inner[1:-1] <= inner[2:]))
-    deepest = valley[np.argsort(chi[valley])[:2]]
+    deepest = valley[np.argsort(chi[valley])[:VALLEYS]]
     found: list[Fit] = []
     for k in deepest:
         starts = [_with_dark(best, float(splittings[k]), g) for g in DIFFS]
