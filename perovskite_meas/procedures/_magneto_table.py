@@ -13,6 +13,7 @@ from perovskite_meas.core.columns import Row
 from perovskite_meas.core.errors import HardwareFault
 from perovskite_meas.core.roles import MagnetReading, Spectrograph
 from perovskite_meas.photons import decay_histogram
+from perovskite_meas.photons.histograms import whole_steps
 
 from ._magneto_find import Place
 from ._magneto_identity import CODES, Identity, line_of
