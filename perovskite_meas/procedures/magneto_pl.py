@@ -78,7 +78,7 @@ class MagnetoPL(Procedure):
     background_fields: int = param(3, low=0, high=1000, doc="fields with spectra beside the emitter; 0 for none")
     background_frames: int = param(2, low=1, high=1000, doc="such frames per field")
     decay: float = param("10 s", unit="s", low=0, high="1 h", doc="recording of the decay per field; 0 for none")
-    decay_bin: int = param(1000, low=1, high=10_000_000, doc="bin of the decays, in ps; up to whole steps of its clock")
+    decay_bin: int = param(400, low=1, high=10_000_000, doc="bin of the decays, in ps; up to whole steps of its clock")
     dark_lifetime: float | None = param(
         "500 ns", unit="ps", above=0, high=1e12, doc="expected at B = 0: five must fit between pulses; none for any"
     )
