@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _SINGLE_SCAN, _FULL_VERTICAL_BINNING, _INTERNAL = 1, 0, 0
 _SHUTTER_AUTO, _SHUTTER_TIME, _KEEP_COOLING = 0, 30, 1
 """The time is in ms, for cameras that have a shutter."""
-_POLL = 0.2
-"""s between two looks at a running exposure."""
+_LONGEST, _SHORTEST = 1.0, 0.01
+"""s between two looks at a running exposure: half of what is left of it, within these bounds."""
 _LATE = 5.0
 """s, and a tenth of the exposure, after which an exposure that does not end is given up."""
 
@@ -190,7 +190,7 @@ class AndorCamera(AddressedInstrument):
                         f"{self._where}: an exposure of {exposure:g} s did not end and was aborted; check the trigger "
                         "and the cable, then open the instrument again"
                     )
-                clock.sleep(min(_POLL, max(end - clock.now(), _POLL / 10)))
+                clock.sleep(min(_LONGEST, max((end - clock.now()) / 2, _SHORTEST)))
             if status != IDLE:
                 raise sdk.error("GetStatus", status)
         except BaseException:

@@ -137,7 +137,7 @@ def test_whatever_interrupts_an_exposure_aborts_it(camera, table, monkeypatch, e
 
     def interrupted(seconds):
         calls.append(seconds)
-        if len(calls) == 40:
+        if len(calls) == 10:
             raise error
         sleep(seconds)
 

@@ -12,7 +12,7 @@ from .noise import FrameNoise, RandomWalk, generator, relative_gauss
 from .timeline import History, Turn
 
 FRAME = 0.1
-"""s: laser noise and blinking are constant within a frame and independent between frames."""
+"""s: where a table does not say otherwise, laser noise is constant for so long, and then another."""
 
 
 class Cell(NamedTuple):
@@ -50,10 +50,14 @@ class Beam:
         seed: of the world.
         start: clock time at which the world begins, in s.
         arms: share of the power that each arm of an interferometer carries; empty without one.
+        frame: s for which laser noise is constant; independent between frames.
     """
 
-    def __init__(self, config: TableConfig, seed: int, start: float, arms: tuple[float, ...] = ()) -> None:
+    def __init__(
+        self, config: TableConfig, seed: int, start: float, arms: tuple[float, ...] = (), frame: float = FRAME
+    ) -> None:
         self.start = start
+        self._frame = frame
         self._attenuator = config.optics.attenuator
         self._gain = config.optics.scanner_gain
         self._noise = FrameNoise(seed, "laser.noise", relative_gauss(config.imperfections.laser_noise))
@@ -87,7 +91,7 @@ class Beam:
             x_um, y_um = (self._gain * level.at(begin) for level in self.scanner.values())
             for low, high in pairwise(self._cuts(begin, end, turn)):
                 middle = (low + high) / 2.0
-                frame = math.floor((middle - self.start) / FRAME)
+                frame = math.floor((middle - self.start) / self._frame)
                 power = self.transmitted(turn.optical_angle(middle)) * self.laser(frame)
                 setting = turn.t0 if middle < turn.t1 else turn.t1
                 cells.append(Cell(low, high, frame, power, is_open, x_um, y_um, setting, share, arms))
@@ -95,7 +99,7 @@ class Beam:
 
     def laser(self, frame: int) -> float:
         """Return the laser's power over its nominal one in this frame."""
-        return self._noise.one(frame) * (1.0 + self._drift.at((frame + 0.5) * FRAME))
+        return self._noise.one(frame) * (1.0 + self._drift.at((frame + 0.5) * self._frame))
 
     def transmitted(self, angle: float) -> float:
         """Return the nominal power at the sample, in W, at this wave-plate angle: Malus with extinction."""
@@ -110,8 +114,8 @@ class Beam:
     def _cuts(self, begin: float, end: float, turn: Turn) -> list[float]:
         """Return the borders of frames and of pieces of a turn, begin and end included."""
         start = self.start
-        first = math.floor((begin - start) / FRAME)
-        last = math.ceil((end - start) / FRAME)
+        first = math.floor((begin - start) / self._frame)
+        last = math.ceil((end - start) / self._frame)
         cuts = {begin, end, *turn.edges(begin, end)}
-        cuts.update(cut for number in range(first, last + 1) if begin < (cut := start + FRAME * number) < end)
+        cuts.update(cut for number in range(first, last + 1) if begin < (cut := start + self._frame * number) < end)
         return sorted(cuts)

@@ -37,6 +37,8 @@ from .truths import all_truths, beside_axis, light_truths
 
 _RAMP = 0.3 / 60.0
 """T/s: `imperfections.eddy_warming` is that of steady ramping at this rate."""
+_STEADY = 1.0
+"""s for which the laser's noise is constant: exposures last for minutes here."""
 _SENSOR_AT = -70.0
 """degC: `detectors.camera.dark_rate` is that of a sensor this cold."""
 
@@ -68,7 +70,7 @@ class Magneto(Front):
         seed, lock, start = setting.seed, setting.lock, setting.clock.now()
         sizes, sample, optics = config.imperfections, config.sample, config.optics
         session, self._draws, diary = draw_session(config, seed), draw(config, seed), _Horizon(start)
-        beam = Beam(config, seed, start)
+        beam = Beam(config, seed, start, frame=_STEADY)
         self._coil = Coil(start, _magnetism(config, self._draws.field_scale), diary, lock)
         cryostat = config.cryostat
         cooling = Cooling(

@@ -66,6 +66,8 @@ def _exciton(config: MagnetoConfig, glow: Glow) -> dict[str, Truth]:
         "ground_state": "dark" if sample.dark < min(bright) else "bright",
         "q": float(shares @ glow.view.field**2),
         "dark_rate_slope": _slope(glow, rates),
+        # The entry is that of a dark state left to itself; what is warm enough goes on by way of the bright ones.
+        "dark_lifetime": 1.0 / float(np.min(glow.unresolved().decay.rates)),
     }
 
 
