@@ -9,6 +9,7 @@ from typing import Any
 from .guard import Guard
 from .ledger import EMITTER, DoseLedger
 from .limits import Beam
+from .roles import RoleAdapter
 
 _ADVICE = re.compile("; [^;]*, or change the limit there")
 """Said once is enough."""
@@ -95,6 +96,12 @@ class Rehearsal:
     def problems(self) -> list[str]:
         """Limits and ranges that would be broken, one line each; empty where the run may go ahead."""
         return self._breaches.texts()
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the roles took for granted, one line each."""
+        told = (twin.remarks() for twin in self.arguments.values() if isinstance(twin, RoleAdapter))
+        return [line for lines in told for line in lines]
 
     def refusals(self, why: Callable[[float], str]) -> list[str]:
         """Return one line per cause: all that one power breaks is one, after what `why` says of that power in W."""

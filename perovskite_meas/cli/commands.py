@@ -31,7 +31,7 @@ def list(options: argparse.Namespace) -> int:
                 line = _headline(find(group, name))
             except UsageError as error:
                 line = str(error)
-            print(f"  {name:<22}{line}")
+            print(f"  {name:<22}  {line}")
     print("packaged tables, for --bench, with their worlds, for --world:")
     for name in tables():
         print(f"  {name}")

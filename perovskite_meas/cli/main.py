@@ -139,7 +139,15 @@ def _tell_record(error: BaseException) -> None:
     record = getattr(error, "record", None)
     if record is None:
         return
-    print(f"{record.data.sizes.get('row', 0)} rows are kept in {record.folder}", file=sys.stderr)
+    rows, host = record.data.sizes.get("row", 0), record.provenance.get("host", {})
+    if record.folder is None or (record.folder / "data.nc").is_file() or "database" not in host:
+        print(f"{rows} rows are kept in {record.folder}", file=sys.stderr)
+    else:
+        print(
+            f"the rows are in {host['database']} alone, and not in {record.folder}: make room, then pmeas report "
+            f"{_quoted(str(record.folder))}",
+            file=sys.stderr,
+        )
     for problem in record.problems:
         print(f"  {problem}", file=sys.stderr)
     if record.folder is not None and record.data.sizes.get("row", 0):

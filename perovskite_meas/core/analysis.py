@@ -90,7 +90,7 @@ class Analysis(Generic[Result]):
                     f"analysis {self.name!r} needs {name!r} in {unit}; the procedure declares it in {declared[name]}"
                 )
         problems += [
-            f"analysis {self.name!r} needs {name!r}: state it in bench.yaml (calibrations or sample)"
+            f"analysis {self.name!r} needs {name!r}: state it in bench.yaml (roles, calibrations or sample)"
             for name in self.uses
             if _lookup(conditions, name) is None
         ]

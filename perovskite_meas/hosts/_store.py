@@ -70,7 +70,10 @@ def quiet_run(made: qcd.Measurement, between: Callable[[], None] = lambda: None)
         try:
             yield saver
         except BaseException as error:
-            runner.__exit__(type(error), error, error.__traceback__)
+            try:
+                runner.__exit__(type(error), error, error.__traceback__)
+            except (sqlite3.Error, RuntimeError) as closing:  # must not hide what stopped the run
+                error.add_note(f"nor could the run be closed in the database: {reason(closing)}")
             raise
         runner.__exit__(None, None, None)
     finally:
@@ -112,9 +115,9 @@ class DatasetSink:
         self._saver.flush_data_to_database()
         if unwritten(self._saver.dataset):
             raise StorageError(
-                f"row {len(self.rows) - 1} could not be written to {self._saver.dataset.path_to_db}: the database is "
-                "locked by another program, read-only, or the disk is full. The rows of this run are kept in data.nc "
-                "of its folder; close the other program (never keep the database on a network share) and run again"
+                f"row {len(self.rows) - 1} could not be written to {self._saver.dataset.path_to_db}: locked by another "
+                "program, read-only, or the disk is full. The table is safe; the rows before are in it, and all in "
+                "data.nc of the run's folder if there is room. Close the program or make room (no network shares!)"
             )
 
 

@@ -220,7 +220,7 @@ class _Run:
             data = rows_to_xarray(sink.rows, self.procedure.columns)
         if data.sizes["row"] < len(sink.rows):
             self.problems.append(
-                f"the database took {data.sizes['row']} of {len(sink.rows)} rows; data.nc holds all of them"
+                f"the database took {data.sizes['row']} of {len(sink.rows)} rows; data.nc is to hold all"
             )
             data = rows_to_xarray(sink.rows, self.procedure.columns)
         elif unwritten(dataset):

@@ -19,8 +19,9 @@ from .two_photon_saturation import CROSS, Spot, top
 if TYPE_CHECKING:
     from ._magneto_table import Table
 
-_ROUNDS = 4
-"""At most so many crosses; a further one follows only a move by more than half a step."""
+_ROUNDS, _STRIVING = 4, 8
+"""At most so many crosses, and where the emitter is fainter than it was; a further one follows only a move by more than
+half a step, or a rate that is suspect."""
 _DARK = 4
 """So many dwells of counting in the dark."""
 _GRID = (0, -1, 1, -2, 2, -3, 3)
@@ -135,7 +136,7 @@ class Finder:
         """Yield a row per cross, and return the rate in cps on the emitter."""
         place = self._place
         rate = math.nan
-        for _ in range(_ROUNDS):
+        for number in range(1, _STRIVING + 1):
             counted = []
             try:
                 for x, y in CROSS:
@@ -150,8 +151,11 @@ class Finder:
             rate = self._rate()
             verdict = self._identity.judge_rate(self._table.stop.field, rate, self._dwell)
             yield self._table.refocused(rate, verdict)
-            if not moved > 0.5:
+            # On the flank of the spot noise can pass for its top: the rate tells.
+            faint = verdict == CODES["suspect"] and rate < (self._identity.expected_rate(self._table.stop.field) or 0)
+            if not faint and (number >= _ROUNDS or not moved > 0.5):
                 break
+        self._identity.learn_rate(self._table.stop.field, rate)
         return rate
 
     def _refocus(self) -> float:

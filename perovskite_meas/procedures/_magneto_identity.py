@@ -22,6 +22,8 @@ _SMOOTHING = 9
 _COSMIC = 7
 """Pixels of a running median: the track of a cosmic ray is at most half as long."""
 _SIGMAS = 5.0
+_NEAR = 1.5
+"""T within which rate and line hardly change; farther away light moves from line to line, and a dark one brightens."""
 
 
 class Line(NamedTuple):
@@ -31,6 +33,8 @@ class Line(NamedTuple):
     """meV."""
     strength: float
     """Counts per second above the spectrum's own floor."""
+    doubt: float
+    """1-sigma of the middle by the noise of the floor, meV."""
 
 
 class Identity:
@@ -39,7 +43,7 @@ class Identity:
     Args:
         suspect: below this share of the expected rate the emitter is suspect.
         lost: below this share it is lost.
-        shift: so far may the middle of the spectrum be from where it is expected, in meV.
+        shift: so far may the middle of the spectrum be from where it is expected, in meV; more by its noise.
     """
 
     def __init__(self, suspect: float, lost: float, shift: float) -> None:
@@ -53,7 +57,8 @@ class Identity:
 
     def expected_rate(self, field: float) -> float | None:
         """Return the rate expected at a field in T, from the nearest |B| at which it was seen; None if never."""
-        return _nearest(self._rates, field)
+        found = _nearest(self._rates, field)
+        return None if found is None else found[1]
 
     def floor(self, seconds: float) -> float:
         """Return the cps that dark counts alone do not reach in so many s."""
@@ -63,20 +68,25 @@ class Identity:
         """Return the code for a rate in cps, counted for so many s with the emitter where it was found."""
         if not math.isfinite(rate):
             return CODES["unknown"]
-        expected = self.expected_rate(field)
-        floor = self.floor(seconds)
-        share = math.inf if expected is None else (rate - self.dark) / (expected - self.dark)
-        if rate <= floor or share < self._lost:
+        away, expected = _nearest(self._rates, field) or (math.inf, math.nan)
+        share = 1.0 if away == math.inf else (rate - self.dark) / (expected - self.dark)
+        if rate <= self.floor(seconds) or share < self._lost:
             self.last = CODES["lost"]
-        elif share < self._suspect or (expected is not None and share > 1 / self._suspect):
+        elif away <= _NEAR and not self._suspect <= share <= 1 / self._suspect:
             self.last = CODES["suspect"]
         else:
             self.last = CODES["same"]
-            self._rates[abs(field)] = rate
         return self.last
 
+    def learn_rate(self, field: float, rate: float) -> None:
+        """Expect this rate at this field from now on, unless it was just said to be anything but that of the same."""
+        if self.last == CODES["same"]:
+            self._rates[abs(field)] = rate
+
     def judge_line(self, field: float, angle: float, wavelength: Floats, counts: Floats, exposure: float) -> int:
-        """Return the code for a spectrum, compared with those at the same angle of the analyser where there are any.
+        """Return the code for a spectrum, compared with those at the same angle of the analyser and nearly that |B|.
+
+        The farther away the nearest is, the more the light may have moved from line to line.
 
         One frame alone never says 'lost': the emitter may only have been off.
 
@@ -91,12 +101,15 @@ class Identity:
         line = line_of(wavelength, counts, exposure)
         if line is None:
             return max(CODES["suspect"], self.last) if known else CODES["unknown"]
-        alike = known or {at: seen for lines in self._lines.values() for at, seen in lines.items()}
+        alike = known or {at: some for lines in self._lines.values() for at, some in lines.items()}
         near = _nearest(alike, field)
-        if near:
-            away = abs(line.middle - float(np.mean([one.middle for one in near])))
-            faint = line.strength < self._lost * float(np.mean([one.strength for one in near]))
-            if away > self._shift or faint:
+        if near is not None:
+            distance, seen = near
+            noise = math.hypot(line.doubt, *(one.doubt / len(seen) for one in seen))
+            reach = min(self._shift * max(distance / _NEAR, 1.0), _WINDOW) if known else _WINDOW
+            away = abs(line.middle - float(np.mean([one.middle for one in seen])))
+            faint = line.strength < self._lost * float(np.mean([one.strength for one in seen]))
+            if away > reach + _SIGMAS * noise or faint:
                 return max(CODES["suspect"], self.last)
         known.setdefault(abs(field), []).append(line)
         return max(CODES["same"], self.last)
@@ -118,8 +131,14 @@ def line_of(wavelength: Floats, counts: Floats, exposure: float) -> Line | None:
     total = float(above[inside].sum())
     if not total > 0:
         return None
-    return Line(float((above[inside] * energy[inside]).sum()) / total, total / exposure)
+    middle = float((above[inside] * energy[inside]).sum()) / total
+    doubt = noise * float(np.linalg.norm(energy[inside] - middle)) / total
+    return Line(middle, total / exposure, doubt)
 
 
-def _nearest(known: Mapping[float, Known], field: float) -> Known | None:
-    return known[min(known, key=lambda other: abs(other - abs(field)))] if known else None
+def _nearest(known: Mapping[float, Known], field: float) -> tuple[float, Known] | None:
+    """Return how far the nearest |B| is, in T, and what is known there; None where nothing is."""
+    if not known:
+        return None
+    nearest = min(known, key=lambda other: abs(other - abs(field)))
+    return abs(nearest - abs(field)), known[nearest]

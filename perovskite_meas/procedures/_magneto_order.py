@@ -127,6 +127,12 @@ def refuse(
             f"fields of {listed} T lie beyond the magnet, which the bench allows from {low:g} to {high:g} T: choose "
             "other fields and negative"
         )
+    signs, other = ({np.sign(field) for field in sweep if field} for sweep in (procedure.fields, procedure.negative))
+    if len(signs | {-sign for sign in other}) > 1:
+        problems.append(
+            "negative: its fields must all be of the other polarity than those of `fields`, which must be of one: the "
+            "first branch goes up and down on one side of 0 T, the second on the other"
+        )
     if analyser is None and len(set(procedure.angles)) > 1:
         problems.append("angles: this bench has no analyser, so give a single angle, which is then not set")
     problems += _decay_problems(procedure, tagger)

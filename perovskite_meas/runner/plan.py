@@ -37,6 +37,8 @@ class Plan:
     max_irradiance: float | None
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What was taken for granted, one line each."""
 
     def refuse(self) -> None:
         """Raise if a limit would be broken.
@@ -56,6 +58,7 @@ class Plan:
             f"power            up to {_known(self.max_power, 'W')} at the sample",
             f"peak fluence     up to {_known(self.max_fluence, 'J/cm^2')}",
             f"peak irradiance  up to {_known(self.max_irradiance, 'W/cm^2')}",
+            *(f"taken for granted: {remark}" for remark in self.remarks),
         ]
         for name, forecast in self.forecasts.items():
             text.append(f"{name}:")
@@ -134,6 +137,7 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
         max_irradiance=rehearsal.max_irradiance,
         forecasts=forecasts,
         problems=tuple(problems),
+        remarks=tuple(rehearsal.remarks),
     )
 
 

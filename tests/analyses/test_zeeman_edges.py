@@ -43,6 +43,10 @@ def seen(seed: int = 1, **truth: Any) -> ZeemanResult:
 def test_two_free_angles_are_refused_before_anything_is_fitted() -> None:
     nothing = xr.Dataset()
     with pytest.raises(UsageError, match="q = SUM_j E_j b_j"):
+        zeeman(nothing, free_angles=2)
+    with pytest.raises(UsageError, match="did you mean 'free_angles'"):
+        zeeman(nothing, free_angle=2)
+    with pytest.raises(UsageError, match="q = SUM_j E_j b_j"):
         zeeman.fit(nothing, free_angles=2)
     with pytest.raises(UsageError, match="free_angles=1"):
         package.fit(nothing, free_angles=2)

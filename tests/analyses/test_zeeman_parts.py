@@ -18,11 +18,12 @@ from perovskite_meas.analyses.spectra.kernels import amplitudes, inverted
 from perovskite_meas.analyses.spectra.lines import Fixed, count_lines
 from perovskite_meas.analyses.spectra.prepare import Spectra, prepare
 from perovskite_meas.analyses.spectra.rows import read_frames
-from perovskite_meas.analyses.spectra.setup import MU_B, Setup, lamp_lines, to_vacuum
+from perovskite_meas.analyses.spectra.setup import MU_B, Setup, lamp_lines
 from perovskite_meas.analyses.spectra.shape import Shape
 from perovskite_meas.analyses.spectra.stack import Stack, stack
 from perovskite_meas.analyses.zeeman.decays import unevenness
 from perovskite_meas.analyses.zeeman.levels import Exciton, Trion, Triplet
+from perovskite_meas.core.air import to_vacuum
 
 
 @cache
@@ -77,7 +78,7 @@ def test_slopes_are_those_of_the_positions() -> None:
     field = np.array([0.7, 3.0, 6.5])
     for levels, values in (
         (Exciton(), VALUES),
-        (Exciton(azimuth=0.6), VALUES),
+        (Exciton(), np.array([*VALUES, 0.3])),
         (Triplet(), VALUES[[1, 2, 3, 5]]),
         (Trion(), np.array([2.4, 1.3])),
         (Fixed(3), np.array([0.4, 0.2])),
@@ -134,12 +135,12 @@ def _stack() -> Stack:
 def test_the_gradient_of_the_joint_fit_is_that_of_its_chi2() -> None:
     made = _stack()
     joint = Joint(made, Shape(0.04, 4.2))
-    state = _State(joint, Exciton(), np.ones(10, dtype=bool), True)
-    values = np.array([*VALUES, 0.11, 0.12, 0.5, 1.0])
+    state = _State(joint, Exciton(), np.ones(11, dtype=bool), True)
+    values = np.array([*VALUES, 0.2, 0.11, 0.12, 0.5, 1.0])
     shifts = np.zeros(len(made.counts))
     now = state.at(values, shifts, joint.start_variance)
     for k, step in ((0, 1e-5), (1, 1e-5), (3, 1e-5), (6, 1e-6), (7, 1e-5)):
-        move = np.zeros(10)
+        move = np.zeros(11)
         move[k] = step
         ahead, behind = (
             state.at(values + s * move, shifts - s * now.back @ move, joint.start_variance, want=False).cost

@@ -65,7 +65,7 @@ def test_field_and_dispersion_errors_are_kept_apart() -> None:
     assert result.g_sum.systematic == pytest.approx(0.01 * result.g_sum.nominal, rel=0.2)
     assert result.g_sum.statistical is not None
     assert result.g_sum.statistical < 0.01
-    assert set(result.systematics["g_sum"]) == {"field_scale", "dispersion", "line_shape", "direction"}
+    assert set(result.systematics["g_sum"]) == {"field_scale", "dispersion", "line_shape", "trapped_flux"}
 
 
 def test_the_dark_line_brightens_and_its_decay_says_the_same() -> None:

@@ -254,4 +254,19 @@ def test_the_dry_run_knows_the_time_of_a_change_and_notes_what_is_beyond(make: A
     twin.settle_at(400.0)
     assert "400 K is outside 3 K to 320 K" in noted[0]
     twin.hold()
+    assert twin.remarks() == []
     assert lab.log == []
+
+
+def test_the_dry_run_says_which_temperature_must_be_set_by_hand(make: Any, sensor: Any) -> None:
+    bench = make({"  scanner:": "  cryostat: lakeshore.A.temperature\n  scanner:"})
+    noted: list[str] = []
+    guard = Guard(bench.limits, bench.guard._beam, bench.ledger, lambda what, far, text, watt: noted.append(text))
+    spec = bench.spec.roles["cryostat"]
+    twin = spec.adapter.twin(spec, Table(None, guard, PlanningClock(), {}, {}))
+    assert twin.remarks() == []
+    twin.settle_at(10.0)
+    assert twin.remarks() == ["the sample is at 10 K already (cryostat has no setpoint to bring it there)"]
+    assert noted == []
+    twin.settle_at(20.0)
+    assert "no set point brings the sample from 10 K to 20 K" in noted[0]

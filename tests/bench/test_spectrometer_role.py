@@ -199,7 +199,8 @@ def test_the_camera_and_its_axis_are_kept_with_the_data(make_camera: Callable[..
     assert found["camera"]["gain"] == {"value": 1.2, "sigma": 0.0, "unit": "1"}
     assert found["wavelength"]["offset"] == {"value": 0.01, "sigma": 0.02, "unit": "nm"}
     assert "spectrometer" not in found
-    assert "wavelength" not in make_camera(role=OWN).conditions()
+    own = make_camera(role=OWN.replace("pixels:", "accuracy: 50 pm, pixels:")).conditions()["wavelength"]
+    assert own == {"offset": {"value": 0.0, "sigma": pytest.approx(0.05), "unit": "nm"}, "source": "camera.wavelengths"}
 
 
 def test_a_dry_run_takes_the_time_of_an_exposure_and_of_a_move_and_asks_nothing(

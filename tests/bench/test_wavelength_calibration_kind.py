@@ -106,7 +106,7 @@ def test_an_analysis_that_uses_the_geometry_refuses_a_bench_without(
     assert zeeman_like.unmet((), with_calibration(GEOMETRY).conditions()) == []
     problems = zeeman_like.unmet((), bench.conditions())
     assert len(problems) == 3
-    assert "needs 'geometry.field_angle': state it in bench.yaml (calibrations or sample)" in problems[0]
+    assert "needs 'geometry.field_angle': state it in bench.yaml (roles, calibrations or sample)" in problems[0]
 
 
 @pytest.mark.parametrize(("name", "advice"), [("wavelength", "run WavelengthCalibration"), ("geometry", "voigt")])

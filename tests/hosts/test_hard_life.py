@@ -16,7 +16,7 @@ from perovskite_meas import load_record, run
 from perovskite_meas.bench import Bench
 from perovskite_meas.core.errors import BenchError, UsageError
 from perovskite_meas.core.plugins import find
-from perovskite_meas.hosts import _patience
+from perovskite_meas.hosts import _patience, _store
 from perovskite_meas.hosts._station import read_station
 from perovskite_meas.hosts.qcodes_bench import QCoDeSBench
 from perovskite_meas.hosts.qcodes_run import prepare
@@ -124,6 +124,20 @@ def test_a_full_disk_is_a_problem_of_the_record_and_not_the_end_of_the_process(
     for name in ("data.nc", "saturation", "provenance.json", "report.html"):
         assert name in told
     assert not list(tmp_path.glob("*/data.nc*"))
+
+
+def test_what_stopped_a_run_is_told_where_a_full_disk_cannot_close_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Runner:
+        def __exit__(self, *_: object) -> None:
+            full_database()
+
+    monkeypatch.setattr(_store, "patiently", lambda *_: (Runner(), object()))
+    monkeypatch.setattr(_store, "_place", lambda _: Path("runs.db"))
+    with pytest.raises(ValueError, match="the first reason") as caught, _store.quiet_run(object()):  # type: ignore[arg-type]
+        raise ValueError("the first reason")
+    assert "could the run be closed in the database: database or disk is full" in caught.value.__notes__[0]
 
 
 def test_a_locked_database_is_refused_with_its_reason_before_any_light(

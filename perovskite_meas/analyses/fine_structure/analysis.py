@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perovskite_meas.analyses.spectra.excited import require_conditions
 from perovskite_meas.analyses.spectra.joint import Fit
 from perovskite_meas.analyses.spectra.lines import Fixed, Lines, count_lines
 from perovskite_meas.analyses.spectra.prepare import Spectra, prepare
@@ -31,6 +32,8 @@ ZERO = 0.05
 """T within which a field is none."""
 HIDDEN = 0.3
 """Of the wing's weight: what its unknown form next to the line may add to or take from the relative linewidth."""
+MISFIT = 1.2
+"""Reduced chi2 from which the lines do not describe the spectra."""
 COLD = 4.2
 """K; where the thermometer is not recorded."""
 
@@ -40,8 +43,9 @@ def fine_structure(data: xr.Dataset) -> FineStructureResult:
     """Return the lines of an emitter without field, their splittings and polarisation.
 
     Raises:
-        AnalysisRefused: there are no spectra at zero field, or no emission in them.
+        AnalysisRefused: there are no spectra at zero field, no emission in them, or the data carry no conditions.
     """
+    require_conditions(data)
     return analyse(data)
 
 
@@ -183,6 +187,6 @@ def _noted(spectra: Spectra, lines: Lines, polar: list[Polarised | None], angles
         notes.append(f"{count} angle(s) of the analyser: the polarisation needs three between 0 and 180 deg")
     if lines.limit is not None:
         notes.append("an unresolved splitting is an upper limit, not a value")
-    if lines.fit.reduced > 1.5:
+    if lines.fit.reduced > MISFIT:
         notes.append(f"the lines do not describe the spectra (reduced chi2 {lines.fit.reduced:.2f})")
     return notes

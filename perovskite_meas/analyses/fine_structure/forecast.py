@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perovskite_meas.analyses.spectra.excited import excited_share
 from perovskite_meas.analyses.spectra.rows import EMISSION, series_names
 from perovskite_meas.analyses.spectra.setup import optional
 from perovskite_meas.core.analysis import Forecast
@@ -30,6 +31,7 @@ def forecast(planned: xr.Dataset) -> Forecast:
     if count < 3:
         notes.append("fewer than three angles of the analyser: no polarisation of the lines")
     bright = optional(planned, "sample.expect.brightness", "cps")
-    if bright is None:
-        return Forecast(unknown=("sample.expect.brightness",), notes=tuple(notes))
-    return Forecast(count_rate=bright.nominal, notes=tuple(notes))
+    excited, unknown = excited_share(planned, own)
+    unknown += ["sample.expect.brightness"] if bright is None else []
+    rate = None if bright is None or excited is None else bright.nominal * float(excited.max())
+    return Forecast(count_rate=rate, unknown=tuple(unknown), notes=tuple(notes))

@@ -16,7 +16,7 @@ class FineStructureResult:
     n_lines: int
     """1, 2 or 3, by model selection."""
     energy: Value
-    """Of the mean of the lines, in eV."""
+    """Of the mean of the lines that are seen, in eV; zeeman's `energy` is the mean of the three bright levels."""
     energies: tuple[Value, ...]
     """Of the lines from their mean, lowest first, in meV."""
     splittings: tuple[Value, ...]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,8 @@ from .setup import Setup
 
 SEARCH = 0.2
 """nm within which a line of the lamp is looked for."""
+SHARE = 0.45
+"""Of the distance to the next line that it may reach at most."""
 HALF = 8
 """Pixels on either side of a line that enter its fit."""
 CLEAR = 15.0
@@ -107,18 +111,26 @@ def _lines(lamp: Frames, dark: Dark, setup: Setup) -> list[tuple[int, float, flo
     electrons = (lamp.spectrum - dark.of(lamp)) * setup.gain
     for k in range(len(lamp)):
         axis = lamp.wavelength[k]
-        for line in setup.lines:
-            near = np.abs(axis - line) < SEARCH
+        for line, reach in zip(setup.lines, _reach(setup.lines), strict=True):
+            near = np.abs(axis - line) < reach
             if near.sum() < 5 or near[0] or near[-1]:
                 continue
             top = int(np.flatnonzero(near)[electrons[k][near].argmax()])
-            if electrons[k, top] < CLEAR * math.sqrt(dark.noise + abs(electrons[k, top])):
+            if top in np.flatnonzero(near)[[0, -1]] or electrons[k, top] < CLEAR * math.sqrt(
+                dark.noise + abs(electrons[k, top])
+            ):
                 continue
             low, high = max(0, top - HALF), min(axis.size, top + HALF + 1)
             one = _gaussian(axis[low:high], electrons[k, low:high], dark.noise)
             if one is not None and abs(one[0] - axis[top]) < 3 * abs(axis[1] - axis[0]):
                 found.append((k, line, *one))
     return found
+
+
+def _reach(lines: Sequence[float]) -> list[float]:
+    """Return how far from each line it is looked for, in nm: not as far as its neighbours."""
+    gaps = np.diff(np.asarray(lines, np.float64), prepend=-np.inf, append=np.inf)
+    return [float(min(SEARCH, SHARE * min(low, high))) for low, high in itertools.pairwise(gaps)]
 
 
 def _gaussian(axis: Array, counts: Array, noise: float) -> tuple[float, float, float] | None:

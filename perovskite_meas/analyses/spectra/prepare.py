@@ -12,7 +12,7 @@ from perovskite_meas.core.errors import AnalysisRefused
 from .cosmics import Cosmics, find_cosmics, record
 from .dark import read_dark
 from .lamp import Axis, read_axis
-from .rows import EMISSION, Array, Frames, Mask
+from .rows import EMISSION, Array, Frames, Mask, at_full_scale
 from .setup import EV_NM, Setup
 
 BELOW, ABOVE = 9.0, 4.0
@@ -73,6 +73,7 @@ def prepare(frames: Frames, setup: Setup) -> Spectra:
     lit = frames.of(*EMISSION)
     raw = (lit.spectrum - dark.of(lit)) * setup.gain
     hit, electrons = find_cosmics(raw, dark.noise, lit)
+    hit |= at_full_scale(lit.spectrum, lit.full)
     centre = _centre(electrons, lit, dark.noise)
     axis, more = read_axis(frames, dark, setup, centre)
     energy = EV_NM * 1e3 / axis.of(lit)

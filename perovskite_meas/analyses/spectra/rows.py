@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d
 
+from perovskite_meas.core.analysis import fact
 from perovskite_meas.core.columns import category_names, meanings
 from perovskite_meas.core.errors import AnalysisRefused
 
@@ -34,6 +37,9 @@ CODES = {
 EMISSION = ("on", "polar", "check")
 LOST = 3
 FEWEST_PIXELS = 30
+MOST_FULL = 4
+"""Pixels at full scale that a cosmic ray may leave in a frame."""
+ASIDE = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ class Frames:
     """Pixels at full scale, (n,)."""
     wavelength: Array
     """In vacuum by the bench's calibration, in nm, (n, P)."""
+    full: Array
+    """Counts at which a pixel is saturated, (n,)."""
     spectrum: Array
     """As read, in analogue-to-digital counts, (n, P)."""
 
@@ -110,13 +118,16 @@ def read_frames(data: xr.Dataset, needs: Sequence[str] = tuple(COLUMNS)) -> tupl
         np.arange(len(names)), names, _column(data, "time"), _column(data, "field_set", "field"),
         _column(data, "field"), np.nan_to_num(_column(data, "field_change")), np.nan_to_num(_column(data, "branch")),
         np.where(analyser > -999, analyser, np.nan), _column(data, "exposure"), _column(data, "temperature"),
-        np.nan_to_num(_column(data, "identity")), np.nan_to_num(_column(data, "saturated")), wavelength, spectrum,
+        np.nan_to_num(_column(data, "identity")), np.nan_to_num(_column(data, "saturated")), wavelength,
+        np.full(len(names), _full_scale(data)), spectrum,
     )  # fmt: skip
     taken = np.isin(names, ("on", "polar", "check", "lamp", "dark", "background", "faraday"))
     whole = np.isfinite(spectrum).all(axis=1) & np.isfinite(wavelength).all(axis=1) & (wavelength > 0).all(axis=1)
     whole &= np.isfinite(every.time) & np.isfinite(every.field) & (every.exposure > 0)
     lit = np.isin(names, EMISSION)
-    full, lost = lit & (every.saturated > 0), lit & (every.identity >= LOST)
+    level = _full_scale(data)
+    hit = _hit(spectrum, lit, level)
+    full, lost = lit & (every.saturated > 0) & ~hit, lit & (every.identity >= LOST)
     notes = []
     for bad, why in ((taken & ~whole, "without finite numbers"), (full, "with saturated pixels"),
                      (lost, "of a lost emitter")):  # fmt: skip
@@ -133,6 +144,31 @@ def read_frames(data: xr.Dataset, needs: Sequence[str] = tuple(COLUMNS)) -> tupl
     if spectrum.shape[1] < FEWEST_PIXELS:
         raise AnalysisRefused(f"the spectra have {spectrum.shape[1]} pixels; at least {FEWEST_PIXELS} are needed")
     return kept, notes
+
+
+def _full_scale(data: xr.Dataset) -> float:
+    """Return the camera's full scale in counts; infinite where the bench does not state it."""
+    stated = fact(data, "camera.full_scale")
+    stated = stated["value"] if isinstance(stated, Mapping) else stated
+    return math.inf if stated is None else float(stated)
+
+
+def at_full_scale(spectrum: Array, level: Array) -> Mask:
+    """Return which pixels are at full scale, and their neighbours, (n, P)."""
+    full: Mask = maximum_filter1d((spectrum >= level[:, None]).astype(np.uint8), 3, axis=1).astype(bool)
+    return full
+
+
+def _hit(spectrum: Array, lit: Mask, level: float) -> Mask:
+    """Return in which frames the pixels at full scale are a cosmic ray's: few, and where other frames are dim, (n,)."""
+    found = np.zeros(len(spectrum), dtype=bool)
+    if not math.isfinite(level) or lit.sum() < 3:
+        return found
+    usual = maximum_filter1d(np.median(spectrum[lit], axis=0), 2 * ASIDE + 1)
+    for k in np.flatnonzero(lit & (spectrum >= level).any(axis=1)):
+        full = spectrum[k] >= level
+        found[k] = full.sum() <= MOST_FULL and bool((usual[full] < 0.5 * level).all())
+    return found
 
 
 def _column(data: xr.Dataset, name: str, other: str | None = None) -> Array:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perovskite_meas.core.analysis import condition, fact
-from perovskite_meas.core.errors import AnalysisRefused
+from perovskite_meas.core.errors import AnalysisRefused, UsageError
+from perovskite_meas.core.lamp_lines import lamp_lines as known_lines
 from perovskite_meas.core.value import Value
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ MU_B = 0.0578838181
 K_B = 0.08617333
 """Boltzmann's constant, in meV/K."""
 FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
-LINES = {
-    "Ne": (533.0777, 534.1094, 540.0562, 585.2488, 588.1895, 594.4834, 607.4338, 609.6163, 614.3063, 616.3594,
-           621.7281, 626.6495, 630.4789, 633.4428, 638.2991, 640.2248, 650.6528, 653.2882, 659.8953, 667.8277,
-           671.7043, 692.9467, 703.2413),
-    "Hg": (404.6565, 435.8335, 546.0750, 576.9610, 579.0670),
-    "Ar": (696.5431, 706.7218, 727.2936, 738.3980, 750.3869, 751.4652, 763.5106, 772.3761),
-}  # fmt: skip
-"""Wavelengths in standard air, in nm (NIST Atomic Spectra Database, strong lines)."""
 DISPERSION_TRUST = 0.005
 COIL_TRUST = 0.01
 """Relative 1-sigma of a coil constant that is stated without one."""
@@ -113,28 +106,20 @@ def number(data: xr.Dataset, dotted: str, unit: str, default: float) -> float:
 
 
 def lamp_lines(stated: Any) -> tuple[float, ...]:
-    """Return wavelengths in vacuum from the names of gases or from wavelengths in standard air, in nm."""
-    if stated is None:
-        return ()
+    """Return wavelengths in vacuum from the names of gases or from wavelengths in standard air, in nm.
+
+    Raises:
+        AnalysisRefused: the bench names lines that are none.
+    """
     if isinstance(stated, Mapping):
         stated = stated.get("value", ())
-    words = re.split(r"[\s,;+]+", stated.strip()) if isinstance(stated, str) else list(stated)
-    found: list[float] = []
-    for word in words:
-        if str(word) in LINES:
-            found += LINES[str(word)]
-        elif re.fullmatch(r"[\d.]+", str(word)):
-            found.append(float(word))
-    return tuple(sorted(to_vacuum(air) for air in found))
-
-
-def to_vacuum(air: float) -> float:
-    """Return the wavelength in vacuum of one in standard air, in nm.
-
-    Source: Birch and Downs, Metrologia 31, 315 (1994): 15 degC, 101325 Pa, 450 ppm CO2.
-    """
-    s = (1e3 / air) ** 2
-    return air * (1.0 + 1e-8 * (8342.54 + 2406147.0 / (130.0 - s) + 15998.0 / (38.9 - s)))
+    words = stated if isinstance(stated, str) else " ".join(str(line) for line in stated or ())
+    if not words.strip():
+        return ()
+    try:
+        return tuple(line.vacuum for line in known_lines(re.sub(r"[;+]", " ", words)))
+    except UsageError as error:
+        raise AnalysisRefused(f"lamp.lines in the bench: {error}") from error
 
 
 def _dispersion(stated: Any) -> float:

@@ -28,6 +28,8 @@ class Stack:
     """First frame of each group, and the number of frames, (G + 1,)."""
     field: Array
     """Of each frame, in T, (F,)."""
+    way: Array
+    """+1 where |B| was going up, -1 down, 0 else, (F,)."""
     order: Indices
     """Frame in the spectra that each one is, (F,)."""
 
@@ -52,7 +54,8 @@ def stack(spectra: Spectra, keys: Sequence[Sequence[float]], field: Array) -> St
     energy = spectra.energy[order]
     made = Stack(
         energy, np.abs(np.gradient(energy, axis=1)), counts, good, np.full(counts.shape, spectra.floor),
-        np.ones(len(order)), np.concatenate([[0], np.cumsum(sizes)]), field[order], order,
+        np.ones(len(order)), np.concatenate([[0], np.cumsum(sizes)]), field[order],
+        spectra.frames.branch[order], order,
     )  # fmt: skip
     base = np.percentile(counts, 20, axis=1)
     return rescaled(made, np.maximum(counts.sum(axis=1) - base * counts.shape[1], 1.0))
@@ -87,5 +90,5 @@ def coadd(made: Stack, shifts: Array) -> Stack:
     n = len(field)
     return Stack(
         axis, np.abs(np.gradient(axis, axis=1)), np.array(counts), np.array(good), np.array(floor), np.ones(n),
-        np.arange(n + 1), np.array(field), np.arange(n),
+        np.arange(n + 1), np.array(field), np.zeros(n), np.arange(n),
     )  # fmt: skip

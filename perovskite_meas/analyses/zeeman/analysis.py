@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perovskite_meas.analyses.spectra.excited import require_conditions
 from perovskite_meas.analyses.spectra.rows import COLUMNS
 from perovskite_meas.core.analysis import Analysis, Forecast
 from perovskite_meas.core.errors import UsageError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-USES = ("geometry", "wavelength")
+USES = ("geometry.field_angle", "geometry.na", "geometry.viewing", "analyser", "wavelength")
 
 
 class Zeeman(Analysis[ZeemanResult]):
@@ -44,6 +45,7 @@ def fit(data: xr.Dataset, *, free_angles: int = 1) -> ZeemanResult:
             "alone, so polar and azimuthal angle cannot both be free (their errors would be many rad, and that of "
             "g_sum thirty times larger); fit with free_angles=1 and read q"
         )
+    require_conditions(data)
     return analyse(data)
 
 

@@ -8,14 +8,22 @@ import numpy as np
 from scipy.optimize import OptimizeResult, least_squares
 
 from perovskite_meas.analyses.spectra.joint import Fit
-from perovskite_meas.analyses.spectra.rows import Array, Indices
+from perovskite_meas.analyses.spectra.rows import Array, Indices, Mask
 from perovskite_meas.analyses.spectra.stack import Stack
 from perovskite_meas.core.value import Value
 
-from .levels import Exciton
+from .levels import SIZE, Exciton
 
 FEWEST = 4
 STEEP, FLAT = 5.0, 0.2
+VAGUEST = 1.0
+"""1-sigma from which an exponent is not told."""
+ALONG = 20.0
+"""deg from 0 or 90 within which an angle of the analyser counts as along or across the field."""
+TURNING = 4.0
+"""Reduced chi2 of share(field) x seen(angle) from which the polarisation is taken to turn with the field."""
+UNEVEN = 0.1
+"""Relative 1-sigma of a frame's light by blinking."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,15 @@ class Brightening:
     """chi2 of a constant share minus that of a growth with B^2, over the scatter: what a replica cannot explain."""
     clear: float
     """Sigmas of the line summed over the upper half of the fields."""
+    astray: float = 0.0
+    """Rms distance of the share from the law s f/(f + a) of its own mixing f, over the largest share."""
+    across: Value | None = None
+    """Light of the line across the field over that along it; None without analyser angles at 0 and 90 deg."""
+
+    @property
+    def told(self) -> Value | None:
+        """Return the exponent; None where it is not determined."""
+        return None if self.exponent is None or self.exponent.sigma > VAGUEST else self.exponent
 
     @property
     def contrast(self) -> float:
@@ -54,7 +71,7 @@ def brightening(fit: Fit, made: Stack, angle: Array) -> Brightening:
     The dark line is polarised: shares at the angles of one field are combined by what each angle sees of it, so that
     a missing frame changes the error of a share and not the share.
     """
-    shares = Exciton().dark_share(fit.values[:6], np.abs(made.field))
+    shares = Exciton().dark_share(fit.values[:SIZE], np.abs(made.field))
     first = made.starts[:-1]
     level, error, lines = shares.argmax(axis=1)[first], fit.error, fit.amplitude[:, :4]
     rows = np.arange(made.groups)
@@ -69,7 +86,46 @@ def brightening(fit: Fit, made: Stack, angle: Array) -> Brightening:
     upper = field >= 0.5 * field.max()
     clear = float(share[upper].sum() / np.sqrt((sigma[upper] ** 2).sum()))
     law, exponent, rise = _laws(field, share, sigma)
-    return Brightening(field, share, sigma, law, exponent, rise, clear)
+    mixed = 1.0 - Exciton().dark_share(fit.values[:SIZE], field).max(axis=1)
+    across = _across(own, noise, field[which] >= 0.5 * field.max(), angle, which)
+    return Brightening(field, share, sigma, law, exponent, rise, clear, _astray(mixed, share, sigma), across)
+
+
+def _astray(mixed: Array, share: Array, sigma: Array) -> float:
+    """Return how far the share is from s f/(f + a), with s and a free: a is the rate without field over the bright."""
+    top = float(share.max())
+    if not top > 0 or not mixed.max() > 0:
+        return 1.0
+    blur = np.hypot(sigma, 0.03 * top)
+    x = mixed / mixed.max()
+
+    def left(values: Array) -> Array:
+        gone: Array = (values[0] * x * (1 + np.exp(values[1])) / (x + np.exp(values[1])) - share) / blur
+        return gone
+
+    starts = (np.array([top, knee]) for knee in (-2.0, 2.0))
+    found = min((least_squares(left, one, bounds=([0.0, -9.0], [1.0, 9.0])) for one in starts), key=_cost)
+    excess = (left(found.x) * blur) ** 2 - sigma**2
+    return float(np.sqrt(max(0.0, float(excess.mean())))) / top
+
+
+def _across(own: Array, noise: Array, upper: Mask, angle: Array, which: Indices) -> Value | None:
+    """Return the light of the line across the field over that along it, at the fields that have both."""
+    turned = angle % 180.0
+    along = upper & (angle >= 0) & ((turned < ALONG) | (turned > 180.0 - ALONG))
+    beside = upper & (angle >= 0) & (np.abs(turned - 90.0) < ALONG)
+    both = np.intersect1d(which[along], which[beside])
+    sums = []
+    for keep in (along & np.isin(which, both), beside & np.isin(which, both)):
+        if not keep.any():
+            return None
+        blur = np.hypot(noise[keep], UNEVEN * own[keep])
+        sums.append((float(own[keep].mean()), float(np.sqrt((blur**2).sum())) / int(keep.sum())))
+    (light, error), (other, error_2) = sums
+    if not light > 3 * error:
+        return None
+    ratio = other / light
+    return Value(ratio, float(np.hypot(error_2, ratio * error)) / light, "1")
 
 
 def _combined(part: Array, blur: Array, which: Indices, angle: Array) -> tuple[Array, Array]:
@@ -89,7 +145,25 @@ def _combined(part: Array, blur: Array, which: Indices, angle: Array) -> tuple[A
         seen = np.where(free, seen / mean, 1.0) if mean > 0 else np.ones(angles.size)
     left = part - share[which] * seen[turned]
     excess = max(1.0, float((weight * left**2).sum()) / max(1, part.size - share.size - int(free.sum()) + 1))
-    return share, np.sqrt(excess / scale)
+    if excess < TURNING:
+        return share, np.sqrt(excess / scale)
+    return _by_angle(part, blur, which, turned)
+
+
+def _by_angle(part: Array, blur: Array, which: Indices, turned: Indices) -> tuple[Array, Array]:
+    """Return share and 1-sigma by field with all angles alike, where the line's polarisation turns with the field."""
+    fields, angles = int(which.max()) + 1, int(turned.max()) + 1
+    cell = which * angles + turned
+    weight = np.bincount(cell, blur**-2, fields * angles).reshape(fields, angles)
+    mean = np.bincount(cell, part * blur**-2, fields * angles).reshape(fields, angles) / np.maximum(weight, 1e-12)
+    usual = (weight > 0).mean(axis=0) > 0.5
+    known = (weight > 0) & (usual if usual.any() else np.ones(angles, dtype=bool))
+    known |= (weight > 0) & ~known.any(axis=1, keepdims=True)
+    number = known.sum(axis=1)
+    share: Array = np.where(known, mean, 0.0).sum(axis=1) / number
+    sigma = np.sqrt(np.where(known, 1.0 / np.maximum(weight, 1e-12), 0.0).sum(axis=1)) / number
+    lacking = number < number.max()  # a field without one of the angles says less of the mean of all
+    return share, np.where(lacking, np.hypot(sigma, np.ptp(share) / 3), sigma)
 
 
 def _laws(field: Array, share: Array, sigma: Array) -> tuple[Array, Value | None, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,22 +14,21 @@ from perovskite_meas.analyses.spectra.joint import Fit
 from perovskite_meas.analyses.spectra.rows import Array, series_names
 from perovskite_meas.core.value import Value
 
-from .levels import Exciton
+from .levels import SIZE, Exciton
+from .slow import LATE, Slow, slow_part
 
 if TYPE_CHECKING:
     import xarray as xr
 
-LATE = 16.0
-"""ns after the peak from which the bright states are gone."""
 FAST = 8.0
 """ns after the peak within which the bright decay is read."""
 FEWEST = 4
-FEWEST_PHOTONS = 200.0
-BINS = 120
+WEAK, FEWEST_WEAK = 1.6, 2
+"""T up to which decays show the bright lifetime (in a field it is partly the dark one), and how many at least."""
+STRAY = 4.0
+"""Sigmas of the rates without field above the law, from which they are of something else."""
 FEEDING = 0.02
 """Relative 1-sigma of the bright rate by what goes to the dark state instead of into light."""
-
-
 COARSEST = 3.0
 """ns of a bin from which the bright decay is not resolved."""
 FEWEST_FAST = 100.0
@@ -37,20 +37,6 @@ WORST_BRIGHT = 0.2
 UNEVEN_BINS = 60
 MIDDLE = 3.0
 """Lifetime of what else decays within the first ns (background of the sample), over that of the bright states."""
-
-
-@dataclass(frozen=True)
-class Slow:
-    """The slow part of one decay."""
-
-    rate: float
-    """1/ns."""
-    sigma: float
-    light: float
-    """Photons after the start of the window."""
-    floor: float
-    """Photons per ns that do not decay."""
-    deviance: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +58,11 @@ class Decays:
     slope: Value | None
     """Of the rate in B^2, in 1/(us T^2)."""
 
+    def bare(self) -> Decays:
+        """Return the rates without a law: of whatever decays slowly where no dark state is known."""
+        nothing = np.full(self.field.size, np.nan)
+        return replace(self, model=nothing, lifetime=None, g_diff=None, slope=None)
+
 
 def read_decays(data: xr.Dataset, fit: Fit | None, coil: Value) -> tuple[Decays | None, list[str]]:
     """Return the decays; None where there are none."""
@@ -86,7 +77,7 @@ def read_decays(data: xr.Dataset, fit: Fit | None, coil: Value) -> tuple[Decays 
     field, counts, width = (part[counts.sum(axis=1) > 0] for part in (field, counts, width))
     step = float(width[0])
     peak = int(np.median(counts.argmax(axis=1)))
-    found = [_late(row, step, peak) for row in counts]
+    found = [slow_part(row, step, peak) for row in counts]
     good = np.array([one is not None for one in found])
     notes = []
     if (~good).any():
@@ -96,17 +87,39 @@ def read_decays(data: xr.Dataset, fit: Fit | None, coil: Value) -> tuple[Decays 
     slow = [one for one in found if one is not None]
     rate, sigma = np.array([one.rate for one in slow]), np.array([one.sigma for one in slow])
     size = np.abs(field[good])
-    bright, why = _bright(counts[good], step, peak, slow)
+    weak = size <= max(WEAK, float(np.sort(size)[FEWEST_WEAK - 1]))
+    behind = peak + max(3, math.ceil((FAST + 1) / step))
+    uneven = unevenness(counts[good].sum(axis=0)[behind : behind + UNEVEN_BINS])
+    bright, why = _bright(counts[good][weak], step, peak, list(itertools.compress(slow, weak)), uneven)
     if why:
         notes.append(why)
-    low = size <= size.min() + 0.05
-    weight = sigma[low] ** -2
-    zero = float((weight * rate[low]).sum() / weight.sum())
-    lifetime = Value(1 / zero, float(weight.sum() ** -0.5) / zero**2, "ns") if size.min() < 0.3 else None
-    nothing = Decays(size, rate, sigma, bright, np.full(size.size, np.nan), lifetime, None, None)
+    nothing = Decays(size, rate, sigma, bright, np.full(size.size, np.nan), None, None, None)
     if np.ptp(size) < 1.0 or bright is None or fit is None:
         return nothing, notes
-    return _growth(nothing, fit, bright, coil), notes
+    return _settled(nothing, fit, bright, coil, notes), notes
+
+
+def _settled(seen: Decays, fit: Fit, bright: Value, coil: Value, notes: list[str]) -> Decays:
+    """Return the law, without the points at zero field where these stand above it.
+
+    A dark state gives no light there: what decays slowly is then the afterpulsing of the detector, or a trap.
+    """
+    law = _growth(seen, fit, bright, coil)
+    low = seen.field < 0.3
+    above = float(((seen.rate - law.model)[low] / seen.sigma[low]).sum()) / math.sqrt(max(1, int(low.sum())))
+    if not low.any() or above < STRAY or (~low).sum() < FEWEST:
+        return law
+    notes.append(
+        f"without field the slow part decays {above:.1f} sigma faster than the dark state's law says: afterpulses of "
+        "the detector, or a trap; these points do not count for it"
+    )
+    kept = [part[~low] for part in (seen.field, seen.rate, seen.sigma)]
+    other = _growth(replace(seen, field=kept[0], rate=kept[1], sigma=kept[2], model=kept[2]), fit, bright, coil)
+    if other.g_diff is None or other.lifetime is None:
+        return law
+    base = 1 / other.lifetime.nominal
+    model = base + _mixed(fit, seen.field, other.g_diff.nominal) / bright.nominal
+    return replace(other, field=seen.field, rate=seen.rate, sigma=seen.sigma, model=model)
 
 
 def _growth(seen: Decays, fit: Fit, bright: Value, coil: Value) -> Decays:
@@ -145,60 +158,10 @@ def _growth(seen: Decays, fit: Fit, bright: Value, coil: Value) -> Decays:
 
 def _mixed(fit: Fit, field: Array, g_diff: float) -> Array:
     """Return how bright the mostly dark level is at each field, (k,)."""
-    values = fit.values[:6].copy()
+    values = fit.values[:SIZE].copy()
     values[4] = g_diff
     shares: Array = 1.0 - Exciton().dark_share(values, field).max(axis=1)
     return shares
-
-
-def _late(counts: Array, step: float, peak: int) -> Slow | None:
-    """Return the slow part of one decay; None where there is none."""
-    start = peak + max(3, math.ceil(LATE / step))
-    tail = counts[start:]
-    if tail.size < 20 or tail.sum() < FEWEST_PHOTONS:
-        return None
-    edges = np.unique(np.concatenate([[0], np.geomspace(1, tail.size, BINS).astype(int)]))
-    number = np.add.reduceat(tail, edges[:-1])
-    times = edges * step
-    total = float(times[-1])
-    width = np.diff(times)
-    floor = max(float(np.median(number[-10:] / width[-10:])) * 0.5, 1e-9)
-    best: Slow | None = None
-    for guess in np.geomspace(2.0 / total, 0.5, 8):
-        found = _poisson(number, times, np.array([math.log(guess), 1.0, floor]))
-        if found is not None and (best is None or found.deviance < best.deviance):
-            best = found
-    return None if best is None or best.sigma > 0.5 * best.rate else best
-
-
-def _poisson(number: Array, times: Array, start: Array) -> Slow | None:
-    """Return one exponential over a floor by the photons' likelihood (Fisher scoring); None where it does not show."""
-    width = np.diff(times)
-    rate, floor = math.exp(start[0]), float(start[2])
-    light = max(float(number.sum()) - floor * float(width.sum()), 1.0)
-
-    def parts(k: float) -> tuple[Array, Array]:
-        decayed = np.exp(-k * times)
-        return -np.diff(decayed), -np.diff(-times * decayed)
-
-    deviance = math.inf
-    covariance: Array = np.eye(3)
-    for _ in range(40):
-        law, by_rate = parts(rate)
-        model = np.maximum(light * law + floor * width, 1e-9)
-        now = 2 * float((model - number + number * np.log(np.maximum(number, 1e-9) / model)).sum())
-        jacobian = np.stack([light * by_rate * rate, law, width], axis=1)
-        normal = jacobian.T @ (jacobian / model[:, None])
-        covariance[:] = np.linalg.pinv(normal)
-        step = covariance @ (jacobian.T @ (number / model - 1))
-        rate *= math.exp(float(np.clip(step[0], -0.7, 0.7)))
-        light, floor = max(light + float(step[1]), 1e-3), max(floor + float(step[2]), 0.0)
-        if abs(now - deviance) < 1e-6:
-            break
-        deviance = now
-    if not (math.isfinite(rate) and light > 5 * math.sqrt(max(float(covariance[1, 1]), 0.0))):
-        return None
-    return Slow(rate, rate * math.sqrt(max(float(covariance[0, 0]), 0.0)), light, floor, deviance)
 
 
 def unevenness(counts: Array) -> float:
@@ -215,7 +178,9 @@ def unevenness(counts: Array) -> float:
     return scatter if left > 1.0 + 3.0 * math.sqrt(2.0 / counts.size) else 0.0
 
 
-def _bright(counts: Array, step: float, peak: int, slow: Sequence[Slow]) -> tuple[Value | None, str]:
+def _bright(
+    counts: Array, step: float, peak: int, slow: Sequence[Slow], uneven: float
+) -> tuple[Value | None, str]:  # fmt: skip
     """Return the bright lifetime in ns from the bins behind the peak of all decays together, and why there is none."""
     total = counts.sum(axis=0)
     first = peak + 1
@@ -226,7 +191,6 @@ def _bright(counts: Array, step: float, peak: int, slow: Sequence[Slow]) -> tupl
     base = np.sum([-np.diff(np.exp(-one.rate * before)) * one.light + one.floor * step for one in slow], axis=0)
     if number.size < 4 or step > COARSEST or number[0] - base[0] < FEWEST_FAST:
         return None, f"the bright lifetime does not show in bins of {step:g} ns: no g difference from the decays"
-    uneven = unevenness(total[last : last + UNEVEN_BINS])
     rate, parts = 1.0, np.array([float(number[0]), 0.0, 1.0])
     covariance: Array = np.eye(4)
     for _ in range(80):

@@ -11,14 +11,16 @@ import numpy as np
 from perovskite_meas.analyses.spectra.joint import Fit, Joint
 from perovskite_meas.analyses.spectra.prepare import Spectra
 from perovskite_meas.analyses.spectra.rows import Array
-from perovskite_meas.analyses.spectra.setup import Setup
+from perovskite_meas.analyses.spectra.setup import FWHM, Setup
 from perovskite_meas.core.value import Value
 
 from .levels import BRIGHT, Exciton
 
 NAMES = ("x", "y", "z")
-BESIDE = 0.6
-"""rad out of the plane of the gauge, for a test."""
+UNRESOLVED, FAINT = 0.2, 12.0
+"""Splitting over a line's width, and over its sigma, below which chi2 depends on its square alone."""
+TINY = 1e-3
+"""meV."""
 HIDDEN = 0.3
 """Of the wing's weight: what its unknown form next to the line may add to or take from the relative linewidth."""
 
@@ -40,14 +42,17 @@ class Estimates:
     q: Value
     """SUM E_j b_j^2, from the mean of the bright energies, in meV."""
     linewidth: Value
+    unresolved: tuple[str, ...]
+    """Which of first and second are upper limits."""
     systematics: dict[str, dict[str, float]]
     """Relative 1-sigma by quantity and cause."""
 
 
-def estimate(fit: Fit, spectra: Spectra, setup: Setup, doubt: dict[str, float], gauge: dict[str, float]) -> Estimates:
-    """Return the numbers; `doubt` and `gauge` are what another wing and another direction of the field change."""
+def estimate(fit: Fit, spectra: Spectra, setup: Setup, doubt: dict[str, float], flux: dict[str, float]) -> Estimates:
+    """Return the numbers; `doubt` and `flux` are what another wing and flux that cannot be told change."""
     stretch = max(1.0, fit.reduced)
-    covariance = fit.covariance * stretch
+    hidden = unresolved(fit)
+    covariance = _widened(fit, fit.covariance * stretch, hidden)
     axis, coil = spectra.axis.stretch_sigma, setup.coil.relative
     parts: dict[str, dict[str, float]] = {}
     names = [*Exciton().parameters, "linewidth", "wing", "phonon", "warmth"]
@@ -56,8 +61,8 @@ def estimate(fit: Fit, spectra: Spectra, setup: Setup, doubt: dict[str, float], 
         nominal = float(row @ fit.values)
         statistical = math.sqrt(max(float(row @ covariance @ row), 0.0))
         absolute = {cause: abs(nominal) * factor for cause, factor in factors.items()}
-        absolute["line_shape"], absolute["direction"] = (
-            abs(sum(row[names.index(k)] * part[k] for k in Exciton().parameters[:5])) for part in (doubt, gauge)
+        absolute["line_shape"], absolute["trapped_flux"] = (
+            abs(sum(row[names.index(k)] * part.get(k, 0.0) for k in Exciton().parameters[:5])) for part in (doubt, flux)
         )
         parts[name] = {cause: value / max(abs(nominal), 1e-12) for cause, value in absolute.items()}
         return Value.combine(nominal, statistical, math.sqrt(sum(v**2 for v in absolute.values())), unit)
@@ -90,8 +95,26 @@ def estimate(fit: Fit, spectra: Spectra, setup: Setup, doubt: dict[str, float], 
             1e3 * math.hypot(doubt["linewidth"], fit.value("linewidth") * math.hypot(axis, HIDDEN * fit.value("wing"))),
             "ueV",
         ),
+        unresolved=hidden,
         systematics=parts,
     )  # fmt: skip
+
+
+def unresolved(fit: Fit) -> tuple[str, ...]:
+    """Return which splittings of the bright levels hide in a line: chi2 depends on their squares, not on them."""
+    width = fit.value("linewidth") + FWHM * fit.shape.psf
+    limits = {name: max(FAINT * fit.sigma(name), TINY) for name in ("first", "second")}
+    return tuple(name for name, limit in limits.items() if fit.value(name) < min(limit, UNRESOLVED * width))
+
+
+def _widened(fit: Fit, covariance: Array, hidden: tuple[str, ...]) -> Array:
+    """Return the covariance with the sigma of an unresolved splitting as large as the splitting."""
+    scale = np.ones(len(covariance))
+    for name in hidden:
+        k = fit.levels.parameters.index(name)
+        scale[k] = max(1.0, abs(fit.value(name)) / max(math.sqrt(covariance[k, k]), 1e-9))
+    widened: Array = covariance * scale * scale[:, None]
+    return widened
 
 
 def positive(value: Value) -> Value:
@@ -103,15 +126,6 @@ def shape_doubt(joint: Joint, fit: Fit) -> dict[str, float]:
     """Return what the parameters change by when the wing may be warmer than the thermometer says."""
     free = np.ones(fit.values.size, dtype=bool)
     return _changes(fit, joint.fit(fit.levels, fit.values, shifts=fit.shifts, steps=5, free=free, precision=0.5))
-
-
-def gauge_doubt(joint: Joint, fit: Fit) -> dict[str, float]:
-    """Return what the parameters change by when the field lies beside the plane of lowest and highest dipoles.
-
-    The bright levels do not know the difference; a dark state close to them does.
-    """
-    levels = Exciton(azimuth=BESIDE)
-    return _changes(fit, joint.fit(levels, fit.values, shifts=fit.shifts, steps=8, precision=0.5))
 
 
 def _changes(fit: Fit, other: Fit) -> dict[str, float]:

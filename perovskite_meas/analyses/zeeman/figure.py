@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 SHADES = "magma"
 DIVERGING = "RdBu_r"
+GAP = "#B0B0B0"
+"""Fields that were not applied."""
+WIDEST = 0.25
+"""T on either side of a field that its spectrum is drawn over at most."""
 
 Array = npt.NDArray[np.float64]
 
@@ -45,7 +49,7 @@ def draw(result: ZeemanResult, figure: Figure) -> None:
 
 
 def _title(result: ZeemanResult) -> str:
-    parts = [result.ground_state]
+    parts: list[str] = []
     if result.bright_dark_splitting is not None:
         parts.append(f"bright − dark = {result.bright_dark_splitting}")
     if result.g_sum is not None:
@@ -53,14 +57,29 @@ def _title(result: ZeemanResult) -> str:
     if result.g_diff is not None:
         parts.append(f"|$g_e-g_h$| = {result.g_diff}")
     text = result.verdict if len(result.verdict) < 130 else result.verdict[:127] + "..."
-    return f"Magneto-PL: {', '.join(parts)}\n{text}"
+    return f"Magneto-PL: {text}\n{', '.join(parts)}"
 
 
 def _edges(values: Array) -> Array:
-    if values.size == 1:
-        return np.array([values[0] - 0.25, values[0] + 0.25])
-    middle = (values[1:] + values[:-1]) / 2
-    return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
+    """Return the edges of pixels around evenly spaced values, (n + 1,)."""
+    half = float(np.median(np.diff(values))) / 2 if values.size > 1 else 0.25
+    return np.concatenate([[values[0] - half], (values[1:] + values[:-1]) / 2, [values[-1] + half]])
+
+
+def _bands(fields: Array, drawn: Array) -> tuple[Array, Array]:
+    """Return edges and rows of a map in which each field is a band of its own, and what was not applied is empty.
+
+    `drawn` (k, P) by field, (k,) in T; the edges come as (2k,), the rows as (2k - 1, P) with NaN in between.
+    """
+    steps = np.diff(fields)
+    half = 0.55 * float(np.percentile(steps, 25)) if steps.size else WIDEST
+    half = min(max(half, 1e-3), WIDEST)
+    below = fields - np.minimum(half, np.concatenate([[half], steps / 2]))
+    above = fields + np.minimum(half, np.concatenate([steps / 2, [half]]))
+    edges = np.stack([below, above], axis=1).ravel()
+    rows = np.full((2 * fields.size - 1, drawn.shape[1]), np.nan)
+    rows[::2] = drawn
+    return edges, rows
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
@@ -71,9 +90,9 @@ def _spectra(axes: Axes, result: ZeemanResult) -> None:
     maps, branches = _columns(result.maps), _columns(result.branches)
     counts = maps["counts"]
     height = np.maximum(counts, 0.0) / np.maximum(counts.max(axis=1, keepdims=True), 1.0)
-    axes.pcolormesh(
-        _edges(maps["energy"]), _edges(maps["field"]), np.sqrt(height), cmap=SHADES, vmin=0, vmax=1, rasterized=True
-    )
+    edges, rows = _bands(maps["field"], np.sqrt(height))
+    axes.set_facecolor(GAP)
+    axes.pcolormesh(_edges(maps["energy"]), edges, rows, cmap=SHADES, vmin=0, vmax=1, rasterized=True)
     for place, share in zip(branches["levels"], branches["dark_share"], strict=True):
         dark = float(np.mean(share)) > 0.5
         axes.plot(
@@ -87,9 +106,10 @@ def _spectra(axes: Axes, result: ZeemanResult) -> None:
 
 def _residuals(axes: Axes, result: ZeemanResult, figure: Figure) -> None:
     maps = _columns(result.maps)
+    edges, rows = _bands(maps["field"], maps["residual"])
+    axes.set_facecolor(GAP)
     drawn = axes.pcolormesh(
-        _edges(maps["energy"]), _edges(maps["field"]), maps["residual"], cmap=DIVERGING, vmin=-5, vmax=5,
-        rasterized=True,
+        _edges(maps["energy"]), edges, rows, cmap=DIVERGING, vmin=-5, vmax=5, rasterized=True
     )  # fmt: skip
     bar = figure.colorbar(drawn, ax=axes, pad=0.02, fraction=0.05)
     bar.ax.tick_params(labelsize=7)
@@ -121,8 +141,8 @@ def _growth(axes: Axes, result: ZeemanResult) -> None:
     axes.set_xlabel("$B^2$ (T²)", fontsize=8)
     axes.set_ylabel("dark line in the light (%)", fontsize=8)
     axes.set_ylim(bottom=min(0.0, float(100 * dark["share"].min())))
-    power = "" if result.brightening is None else f" as $B^m$, m = {result.brightening}"
-    axes.set_title(f"brightening{power}", fontsize=8, loc="left", pad=4)
+    power = "" if result.brightening is None else f": $B^m$, m = {result.brightening}"
+    axes.set_title(f"brightening{power}", fontsize=7, loc="left", pad=4)
     axes.tick_params(labelsize=8, direction="in")
 
 
@@ -135,8 +155,9 @@ def _rates(axes: Axes, result: ZeemanResult) -> None:
         axes.plot(square[order], decays["model"][order], color=GREEN, lw=1.1)
     axes.set_xlabel("$B^2$ (T²)", fontsize=8)
     axes.set_ylabel("dark decay rate (1/µs)", fontsize=8)
-    text = "" if result.g_diff_lifetime is None else f"|$g_e-g_h$| = {result.g_diff_lifetime}"
-    axes.set_title(f"dark decay: {text}", fontsize=8, loc="left", pad=4)
+    known = result.g_diff_lifetime
+    text = "slow decay, no law claimed" if known is None else f"dark decay: |$g_e-g_h$| = {known}"
+    axes.set_title(text, fontsize=8, loc="left", pad=4)
     axes.tick_params(labelsize=8, direction="in")
 
 

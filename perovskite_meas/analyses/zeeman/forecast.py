@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perovskite_meas.analyses.spectra.rows import EMISSION, series_names
-from perovskite_meas.analyses.spectra.setup import field_angle, optional
+from perovskite_meas.analyses.spectra.excited import excited_share
+from perovskite_meas.analyses.spectra.rows import EMISSION, Array, series_names
+from perovskite_meas.analyses.spectra.setup import Setup, optional
 from perovskite_meas.core.analysis import Forecast
 from perovskite_meas.core.errors import AnalysisRefused
 
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
     import xarray as xr
 
 USUAL = {"bright_dark_splitting": 3.1e-4, "g_sum": 1.3e-3, "g_diff": 1.7e-2}
-"""Relative 1-sigma of a scan of thirty stays to 7 T with 2e4 counts each in Voigt geometry; goes as 1/sqrt(counts)."""
-USUAL_COUNTS = 112 * 5e3
+"""Relative statistical 1-sigma of a scan of thirty stays to 7 T with 2e4 electrons each in Voigt geometry; goes as
+1/sqrt(electrons)."""
+USUAL_ELECTRONS = 112 * 5e3
 USUAL_FIELD = 7.0
 FEWEST_FIELDS = 4
+VOIGT = 45.0
+"""deg between field and view."""
+LAMP = 3e-4
+"""Relative 1-sigma of the dispersion that rows of the lamp leave."""
 
 
 def forecast(planned: xr.Dataset) -> Forecast:
     """Return the expected count rate, what the fields span, and relative sigmas for planned rows.
 
-    `sample.expect.brightness` is the rate in all lines on the camera, in electrons per second.
+    The light on the camera in electrons per second is `sample.expect.brightness` (counts of the counter if every pulse
+    excited the emitter) times 1 - exp(-power_set/`sample.expect.saturation_power`) times `camera.share` (electrons per
+    count of the counter). The bench states the last two or the errors stay unknown.
     """
     field = "field_set" if "field_set" in planned else "field"
     lacking = [name for name in ("series", field, "exposure") if name not in planned]
@@ -37,9 +45,38 @@ def forecast(planned: xr.Dataset) -> Forecast:
     seconds = np.asarray(planned["exposure"].values, np.float64)[own]
     if not own.any() or not np.isfinite(tesla).all():
         return Forecast(unknown=("what these rows tell: no spectrum of the emitter is planned",))
+    try:
+        setup = Setup.of(planned)
+    except AnalysisRefused as reason:
+        return Forecast(unknown=(f"the analysis would refuse: {reason}",), notes=tuple(_notes(names, tesla, seconds)))
+    notes, sizes = _notes(names, tesla, seconds), np.unique(np.round(np.abs(tesla), 2))
+    voigt = setup.angle is None or setup.angle.nominal > VOIGT
+    if not voigt:
+        notes.append("Faraday geometry: the dark line is weaker and not polarised along the field; its sigmas are open")
+    excited, unknown = excited_share(planned, own)
+    bright = optional(planned, "sample.expect.brightness", "cps")
+    share = optional(planned, "camera.share", "1")
+    unknown += [
+        name for name, value in (("sample.expect.brightness", bright), ("camera.share", share)) if value is None
+    ]
+    rate = None if bright is None or excited is None else bright.nominal * float(excited.max())
+    if bright is None or excited is None or share is None:
+        return Forecast(count_rate=rate, unknown=tuple(unknown), notes=tuple(notes))
+    electrons = bright.nominal * share.nominal * float((excited * seconds).sum())
+    told: dict[str, float] = {}
+    if sizes.size >= FEWEST_FIELDS and sizes.max() > 1 and voigt:
+        scale = math.sqrt(USUAL_ELECTRONS / max(electrons, 1.0)) * (USUAL_FIELD / float(sizes.max()))
+        axis = LAMP if "lamp" in names else setup.dispersion
+        floor = {"bright_dark_splitting": axis, "g_sum": setup.coil.relative, "g_diff": setup.coil.relative}
+        told = {name: math.hypot(value * scale, floor[name]) for name, value in USUAL.items()}
+    return Forecast(count_rate=rate, sigma=told, unknown=tuple(unknown), notes=tuple(notes))
+
+
+def _notes(names: np.ndarray, tesla: Array, seconds: Array) -> list[str]:
+    """Return what the planned fields and series can and cannot tell."""
     sizes = np.unique(np.round(np.abs(tesla), 2))
     notes = [
-        f"fields         {sizes.size} up to {sizes.max():.3g} T, {int(own.sum())} spectra of {np.median(seconds):.3g} s"
+        f"fields         {sizes.size} up to {sizes.max():.3g} T, {tesla.size} spectra of {np.median(seconds):.3g} s"
     ]
     if sizes.size < FEWEST_FIELDS:
         notes.append(
@@ -53,18 +90,4 @@ def forecast(planned: xr.Dataset) -> Forecast:
         notes.append("no lamp rows: no diamagnetic shift, and the drift of the axis stays unknown")
     if "dark" not in names:
         notes.append("no dark rows: the camera's level will be guessed")
-    try:
-        angle = field_angle(planned)
-    except AnalysisRefused as reason:
-        return Forecast(unknown=(f"the analysis would refuse: {reason}",), notes=tuple(notes))
-    if angle is not None and angle.nominal < 45:
-        notes.append("Faraday geometry: expect a dark line of a percent, and no verdict without ten times the light")
-    bright = optional(planned, "sample.expect.brightness", "cps")
-    if bright is None:
-        return Forecast(unknown=("sample.expect.brightness",), notes=tuple(notes))
-    counts = bright.nominal * float(seconds.sum())
-    told: dict[str, float] = {}
-    if sizes.size >= FEWEST_FIELDS and sizes.max() > 1 and (angle is None or angle.nominal > 45):
-        scale = math.sqrt(USUAL_COUNTS / max(counts, 1.0)) * (USUAL_FIELD / float(sizes.max()))
-        told = {name: value * scale for name, value in USUAL.items()}
-    return Forecast(count_rate=bright.nominal, sigma=told, notes=tuple(notes))
+    return notes

@@ -9,6 +9,8 @@ from perovskite_meas.analyses.spectra.rows import Array
 from perovskite_meas.analyses.spectra.setup import Setup
 from perovskite_meas.core.value import Value
 
+from .verdict import Verdict
+
 STEADY_FIELD = 1e-3
 """T."""
 STEADY_KELVIN = 0.05
@@ -39,6 +41,24 @@ def conditions_noted(spectra: Spectra, setup: Setup) -> list[str]:
     return notes
 
 
+def model_noted(said: Verdict, exciton: bool) -> list[str]:
+    """Return what a reader must know of the model behind the numbers of an exciton."""
+    if not exciton:
+        return [*said.notes]
+    notes = [
+        *said.notes,
+        "g_sum and g_diff are those of isotropic g factors: with anisotropic ones they are means over the direction of "
+        "this field, which one direction cannot tell, and no sigma holds that",
+    ]
+    if said.reason:
+        notes.append(
+            "the energies and g factors are those of a model that the verdict doubts"
+            if said.levels
+            else "no energies and g factors: no model of levels describes the spectra"
+        )
+    return notes
+
+
 def nulls_noted(nulls: dict[str, Value], back: Value | None) -> list[str]:
     """Return which null tests failed."""
     notes = []
@@ -48,7 +68,11 @@ def nulls_noted(nulls: dict[str, Value], back: Value | None) -> list[str]:
             word = "larger" if value.nominal > 0 else "smaller"
             notes.append(
                 f"null test: the lines say that |B| is {value} {word} {words[name]}"
-                + ("" if abs(value.nominal) < TRAPPED else ": more than trapped flux or lag explain")
+                + (
+                    ": as trapped flux or lag make it"
+                    if abs(value.nominal) < TRAPPED
+                    else ": more than trapped flux or lag explain"
+                )
             )
     if back is not None and abs(back.nominal) > LARGEST * back.sigma:
         notes.append(f"null test: back at zero field the lines lie {back} beside where they began")

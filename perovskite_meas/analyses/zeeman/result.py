@@ -22,11 +22,13 @@ class ZeemanResult:
     dark_energy: Value | None
     """From the mean of the bright ones, in meV."""
     energy: Value
-    """Of the mean of the bright levels (else of all lines) without field, in eV."""
+    """Of the mean of the three bright levels without field (of a trion or separate lines: of the lines), in eV.
+
+    Not the `energy` of fine_structure, the mean of the lines that are seen: they differ where levels share a line."""
     g_sum: Value | None
-    """|g_e + g_h|."""
+    """|g_e + g_h|, of isotropic g factors; where they are anisotropic, a mean over the direction of this field."""
     g_diff: Value | None
-    """|g_e - g_h| from the energies."""
+    """|g_e - g_h| from the energies, isotropic likewise."""
     g_diff_lifetime: Value | None
     """|g_e - g_h| from the growth of the dark state's decay rate with the field; None without decays."""
     diamagnetic: Value | None
@@ -38,7 +40,7 @@ class ZeemanResult:
     ground_state: str
     """'dark lowest', 'bright lowest' or 'not decidable'."""
     ground_state_probability: float
-    """That the dark state is lowest, among the models compared."""
+    """That the dark state is lowest, among the models compared; drawn to one half by all that speaks against them."""
     evidence: tuple[str, ...]
     """What speaks for and against, one sentence each."""
     model: str
@@ -50,17 +52,20 @@ class ZeemanResult:
     angle: Value | None
     """The one angle of the gauge: between field and highest bright dipole, in their plane, in deg."""
     dark_lifetime: Value | None
-    """Without field, in ns; None without decays."""
+    """Without field, in ns; None without decays, and where no dark state is claimed as the lowest."""
     bright_lifetime: Value | None
     """From the fast part of the decays, in ns."""
     dark_rate_slope: Value | None
     """Growth of the dark decay rate with B^2 at low field, in 1/us/T^2."""
     brightening: Value | None
-    """Exponent of the growth of the dark line's share with B, before it saturates."""
+    """Exponent of the growth of the dark line's share with B, before it saturates; None where its sigma is above 1."""
     faraday_rotation: Value | None
     """Of the emission by the glass, once through, in deg/T."""
     reversible: Value | None
     """|B| on the way down minus that on the way up by the lines themselves, in mT; None without both ways."""
+    trapped_flux: Value | None
+    """By which |B| was smaller than the current says going up and larger going down, in mT, taken into account; None
+    where the scan cannot tell (then it is a systematic error of the g factors)."""
     swap: Value | None
     """|B| of negative minus that of positive fields by the lines themselves, in mT; None without both."""
     returned: Value | None

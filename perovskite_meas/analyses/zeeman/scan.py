@@ -16,11 +16,11 @@ from perovskite_meas.analyses.spectra.stack import stack
 from perovskite_meas.core.value import Value
 
 from .brightening import brightening
-from .contest import DARK_ABOVE, DARK_LOWEST, NO_DARK, TRION, Contest, contest
+from .contest import DARK_ABOVE, DARK_LOWEST, NO_DARK, TRION, Contest, contest, misfit
 from .decays import read_decays
-from .estimates import Estimates, estimate, gauge_doubt, plain, shape_doubt
+from .estimates import Estimates, estimate, plain, shape_doubt
 from .levels import BRIGHT
-from .notes import conditions_noted, nulls_noted, resolution_noted
+from .notes import conditions_noted, model_noted, nulls_noted, resolution_noted
 from .nulls import null_tests
 from .result import ZeemanResult
 from .rotation import faraday_rotation
@@ -38,8 +38,9 @@ LOWEST_TOP = 1.0
 """T that the highest field must reach."""
 COLD = 4.2
 """K; where the thermometer is not recorded."""
-HOPELESS = 6.0
-"""Reduced chi2 from which the joint fit is dropped for separate lines."""
+MISFIT, WORSE = 0.028, 1.08
+"""rms of what the model leaves over that of the lines, and reduced chi2, from which it is dropped."""
+NOTHING: dict[str, Any] = {"bright": {}, "g_sum": None, "g_diff": None, "linewidth": None}
 MODELS = {DARK_LOWEST: "exciton", DARK_ABOVE: "exciton", NO_DARK: "bright triplet", TRION: "trion"}
 
 
@@ -68,37 +69,40 @@ def analyse(data: xr.Dataset) -> ZeemanResult:
         reason = f"{sizes.size} field(s) up to {sizes.max():.3g} T are too few for the levels in a field"
         return _lines_only(spectra, shape, zero, reason, notes, rotation)
     found = contest(stack(spectra, _keys(spectra), true), shape)
-    best = found.fits[found.best]
-    if best.reduced > HOPELESS:
-        reason = f"no model of levels describes the spectra (reduced chi2 {best.reduced:.1f})"
+    refined = found.refined
+    best, made = refined.fit, refined.joint.stack
+    if (left := misfit(best, found.joint.stack)) > MISFIT and best.reduced > WORSE:
+        reason = f"no model of levels describes the spectra (reduced chi2 {best.reduced:.2f}, {left:.0%} beside it)"
         return _lines_only(spectra, shape, zero, reason, notes, rotation, found)
     exciton = found.exciton
-    values = estimate(exciton, spectra, setup, shape_doubt(found.joint, exciton), gauge_doubt(found.joint, exciton))
-    made = found.joint.stack
+    is_exciton = found.best in (DARK_LOWEST, DARK_ABOVE)
+    values = estimate(exciton, spectra, setup, shape_doubt(refined.joint, exciton), refined.doubt)
     turned = np.nan_to_num(spectra.frames.analyser, nan=-1.0)[made.order][made.starts[:-1]]
     grown = brightening(exciton, made, turned)
     width = exciton.value("linewidth") + FWHM * shape.psf
-    said = judge(found, exciton, values, grown, width, int(sizes.size))
+    decays, more = read_decays(data, exciton if found.best == DARK_LOWEST else None, setup.coil)
+    said = judge(found, exciton, values, grown, width, int(sizes.size), angle=setup.angle, decays=decays)
     lines = lines_of(spectra, zero, shape, best.values[-4:]) if zero.any() else None
-    nulls = null_tests(found.joint, exciton, spectra.frames.branch[made.order], spectra.frames.nominal[made.order])
+    nulls = null_tests(found.joint, exciton)
     seen = visits(best, made, spectra)
     slope, missing = diamagnetic(seen, spectra, setup.coil)
     back = returned(seen)
-    is_exciton = found.best in (DARK_LOWEST, DARK_ABOVE)
     dark = is_exciton and said.state != OPEN
+    believed = dark or found.best != DARK_ABOVE  # which level is the dark one decides what all others are
     lowest = dark and found.best == DARK_LOWEST
-    decays, more = read_decays(data, exciton if lowest else None, setup.coil)
+    if decays is not None and not lowest:
+        decays = decays.bare()
     notes += [*more, *([missing] if missing else []), *nulls_noted(nulls, back)]
-    chosen = _chosen(found, best, values, spectra, setup)
-    notes += _noted(found, values, lines, dark)
+    chosen = _chosen(found, best, values, spectra, setup) if said.levels else NOTHING
+    notes += [*_noted(found, values, lines, dark), *model_noted(said, is_exciton)]
     top, bottom = float(true.max()), float(true.min())
     return ZeemanResult(
         bright_dark_splitting=values.splitting if dark else None,
         lowest_gap=values.lowest_gap if dark else None,
-        bright_energies=chosen["bright"],
+        bright_energies=chosen["bright"] if believed else {},
         dark_energy=_turned(values.splitting) if dark else None,
         energy=energy(seen, spectra, 0.0),
-        g_sum=chosen["g_sum"],
+        g_sum=chosen["g_sum"] if believed else None,
         g_diff=chosen["g_diff"] if dark or found.best == TRION else None,
         g_diff_lifetime=None if decays is None else decays.g_diff,
         diamagnetic=slope,
@@ -109,14 +113,15 @@ def analyse(data: xr.Dataset) -> ZeemanResult:
         evidence=said.evidence,
         model=MODELS[found.best],
         models=found.table(),
-        q=values.q if is_exciton else None,
-        angle=values.angle if is_exciton else None,
+        q=values.q if is_exciton and believed else None,
+        angle=values.angle if is_exciton and believed else None,
         dark_lifetime=decays.lifetime if decays is not None and lowest else None,
         bright_lifetime=None if decays is None else decays.bright,
         dark_rate_slope=None if decays is None else decays.slope,
-        brightening=grown.exponent if dark else None,
+        brightening=grown.told if dark else None,
         faraday_rotation=rotation,
         reversible=nulls.get("down"),
+        trapped_flux=refined.trapped,
         swap=nulls.get("swap"),
         returned=back,
         wander=wander(best),
@@ -158,6 +163,12 @@ def _noted(found: Contest, values: Estimates, lines: Lines | None, dark: bool) -
         return ["trion: g_sum and g_diff are the sums and differences that its lines show"]
     bright: Array = BRIGHT @ np.array([values.first.nominal, values.second.nominal])
     notes = resolution_noted(lines.number if lines else None, lines.limit if lines else None, bright)
+    if values.unresolved:
+        names = {"first": "x and y", "second": "y and z"}
+        notes += [
+            f"the splitting between {names[name]} is not resolved: its value is an upper limit, its sigma as large"
+            for name in values.unresolved
+        ]
     if not dark:
         notes.append("no dark line is told from other causes: the bright-dark splitting and g_diff are not claimed")
     return notes
@@ -194,7 +205,7 @@ def _lines_only(
         linewidth=width, n_lines=None if lines is None else lines.number, ground_state=OPEN,
         ground_state_probability=0.5, evidence=(reason,), model="lines", models={} if found is None else found.table(),
         q=None, angle=None, dark_lifetime=None, bright_lifetime=None, dark_rate_slope=None, brightening=None,
-        faraday_rotation=rotation, reversible=None, swap=None, returned=None,
+        faraday_rotation=rotation, reversible=None, trapped_flux=None, swap=None, returned=None,
         wander=None if fit is None else wander(fit), instrument=_instrument(spectra), systematics={},
         chi2_reduced=1.0 if fit is None else fit.reduced, frames=len(spectra),
         photons=float(np.clip(spectra.electrons, 0, None).sum()), cosmics=int(spectra.cosmics.row.size),

@@ -12,7 +12,7 @@ from perovskite_meas.analyses.spectra.stack import Stack
 
 from .brightening import Brightening
 from .decays import Decays
-from .levels import Exciton
+from .levels import SIZE, Exciton
 from .shifts import Visits
 
 MARGIN = 0.9
@@ -51,7 +51,7 @@ def branches_shown(fit: Fit, highest: float, lowest: float) -> dict[str, Any]:
     levels = len(fit.levels.parameters)
     place, _ = fit.levels.positions(fit.values[:levels], np.abs(field))
     exciton = isinstance(fit.levels, Exciton)
-    share = Exciton().dark_share(fit.values[:6], np.abs(field)) if exciton else np.zeros_like(place)
+    share = Exciton().dark_share(fit.values[:SIZE], np.abs(field)) if exciton else np.zeros_like(place)
     return {"field": field.tolist(), "levels": place.T.round(5).tolist(), "dark_share": share.T.round(5).tolist()}
 
 

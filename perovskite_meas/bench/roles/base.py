@@ -163,6 +163,10 @@ class RoleAdapter:
     def stand_by(self) -> None:
         """Get out of the way of a run whose procedure does not ask for this role; called after every `begin`."""
 
+    def remarks(self) -> list[str]:
+        """Return what a dry run on this twin took for granted, one line each."""
+        return []
+
     def facts(self) -> dict[str, Any]:
         """Return what this role adds to the conditions of a run; quantities as value, sigma and unit."""
         return {}

@@ -220,9 +220,17 @@ class PlannedCryostat(CryostatAdapter):
         seconds = self.option("settle")
         if self._setpoint is not None and self._here not in (None, kelvin):
             seconds += abs(kelvin - (self._here or kelvin)) / self.option("rate") * 60 + _LAG
+        elif self._setpoint is None and self._here is not None and not self._within(self._here, kelvin):
+            self._refuse(kelvin, f"{self.label}: no set point brings the sample from {self._here:g} K to {kelvin:g} K")
         self.clock.sleep(seconds)
         self._here = kelvin
         return self.read()
+
+    def remarks(self) -> list[str]:
+        """Return at what temperature the sample must be by hand."""
+        if self._setpoint is not None or self._here is None:
+            return []
+        return [f"the sample is at {self._here:g} K already ({self.role.name} has no setpoint to bring it there)"]
 
     def require_steady(self, kelvin: float) -> CryostatReading:
         """Take it to be steady."""

@@ -62,6 +62,7 @@ class SpectrometerAdapter(RoleAdapter):
         "calibration": Option("calibration", "a wavelength calibration; not with `wavelengths`"),
         "pixels": Option("quantity", "along the spectrum", required=True, least=2),
         "axis": Option("setting", "whether `wavelengths` are in air or in vacuum", default="air"),
+        "accuracy": Option("quantity", "1-sigma of `wavelengths`", unit="nm", default=0.1, least=0),
         "cold_below": Option("setting", "temperature of the sensor above which nothing is exposed, in degC"),
         "cooling": Option("quantity", "longest wait for a cold sensor, in the dark", unit="s", default=1800.0, least=0),
         "gain": Option("quantity", "electrons per count", least=1e-6),
@@ -142,9 +143,11 @@ class SpectrometerAdapter(RoleAdapter):
         }
 
     def axis_facts(self) -> dict[str, Any]:
-        """Return the calibration of the axis; nothing where the instrument knows its own."""
+        """Return the calibration of the axis; where the instrument knows its own, how well."""
         name = self.option("calibration")
-        return {} if name is None else self.calibration(name).facts()
+        if name is not None:
+            return dict(self.calibration(name).facts())
+        return {"offset": quantity((0.0, self.option("accuracy")), "nm"), "source": self.role.targets["wavelengths"]}
 
     def _require_cold(self) -> float:
         """Return the temperature of the sensor; at first it may still be cooling, which is waited for in the dark."""
