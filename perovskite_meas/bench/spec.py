@@ -28,6 +28,7 @@ EXPECTATIONS = {
     "lifetime": "ns",
     "linewidth": "meV",
     "pi_power": "W",
+    "saturation_power": "W",
     "t2": "ps",
     "threshold": "J/cm^2",
 }

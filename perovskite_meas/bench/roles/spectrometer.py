@@ -66,6 +66,7 @@ class SpectrometerAdapter(RoleAdapter):
         "cold_below": Option("setting", "temperature of the sensor above which nothing is exposed, in degC"),
         "cooling": Option("quantity", "longest wait for a cold sensor, in the dark", unit="s", default=1800.0, least=0),
         "gain": Option("quantity", "electrons per count", least=1e-6),
+        "share": Option("quantity", "electrons on the camera per count of the counter", least=0),
         "read_noise": Option("quantity", "1-sigma of one pixel, in electrons", least=0),
         "full_scale": Option("quantity", "counts at which a pixel is saturated", least=1),
         "approach": Option("quantity", "way up to every dial of the monochromator", unit="nm", default=2.0, least=0),
@@ -135,7 +136,7 @@ class SpectrometerAdapter(RoleAdapter):
 
     def facts(self) -> dict[str, Any]:
         """Return what is stated of the camera."""
-        units = {"gain": "1", "read_noise": "1", "full_scale": "1", "repeatability": "nm"}
+        units = {"gain": "1", "share": "1", "read_noise": "1", "full_scale": "1", "repeatability": "nm"}
         return {
             name: quantity((self.option(name), 0.0), unit)
             for name, unit in units.items()
