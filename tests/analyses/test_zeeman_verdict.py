@@ -13,7 +13,7 @@ import xarray as xr
 
 from perovskite_meas.analyses.fine_structure import fine_structure
 from perovskite_meas.analyses.zeeman import zeeman
-from perovskite_meas.analyses.zeeman.brightening import Brightening, _combined
+from perovskite_meas.analyses.zeeman.brightening import Brightening, _astray, _combined, _laws
 from perovskite_meas.analyses.zeeman.contest import DARK_ABOVE, DARK_LOWEST, NO_DARK, TRION
 from perovskite_meas.analyses.zeeman.doubts import Case, doubts
 from perovskite_meas.analyses.zeeman.figure import _bands
@@ -182,3 +182,13 @@ def test_a_neighbour_that_walks_in_is_no_dark_state(law: str, seed: int) -> None
     assert result.ground_state == "not decidable"
     assert result.bright_dark_splitting is None
     assert 0.2 < result.ground_state_probability < 0.8
+
+
+def test_a_share_beyond_all_the_light_is_no_reason_to_fail():
+    field = np.linspace(0.0, 7.0, 8)
+    share = np.array([0.1, 0.2, 0.4, 0.9, 1.3, 1.2, 1.1, 1.4])
+    assert _astray((field / 7) ** 2, share, np.full(8, 0.3)) >= 0
+    law, exponent, rise = _laws(field, share, np.full(8, 0.05))
+    assert np.isfinite(law).all()
+    assert exponent is not None
+    assert rise > 0

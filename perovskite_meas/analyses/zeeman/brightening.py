@@ -103,7 +103,7 @@ def _astray(mixed: Array, share: Array, sigma: Array) -> float:
         gone: Array = (values[0] * x * (1 + np.exp(values[1])) / (x + np.exp(values[1])) - share) / blur
         return gone
 
-    starts = (np.array([top, knee]) for knee in (-2.0, 2.0))
+    starts = (np.array([min(top, 1.0), knee]) for knee in (-2.0, 2.0))  # of little light the share may exceed 1
     found = min((least_squares(left, one, bounds=([0.0, -9.0], [1.0, 9.0])) for one in starts), key=_cost)
     excess = (left(found.x) * blur) ** 2 - sigma**2
     return float(np.sqrt(max(0.0, float(excess.mean())))) / top
@@ -188,7 +188,7 @@ def _laws(field: Array, share: Array, sigma: Array) -> tuple[Array, Value | None
         return left(np.array([*values, 2.0]))
 
     low, high = np.array([0.0, 0.0, -12.0, FLAT]), np.array([1.0, 1.0, 8.0, STEEP])
-    starts = [np.array([0.01, max(mean, 0.01), knee, 2.0]) for knee in (-3.0, 2.0)]
+    starts = [np.array([0.01, min(max(mean, 0.01), 1.0), knee, 2.0]) for knee in (-3.0, 2.0)]
     found = min((least_squares(left, one, bounds=(low, high)) for one in starts), key=_cost)
     plain = min((least_squares(square, one[:3], bounds=(low[:3], high[:3])) for one in starts), key=_cost)
     jacobian: Array = np.asarray(found.jac, np.float64)
