@@ -87,9 +87,9 @@ def test_what_another_package_registers_is_listed_beside_ours(told: tuple[Path, 
     done = told[1]["list"]
     assert done.returncode == 0, done.stderr
     for line in (
-        "PowerStability        Read the power before the shutter at regular moments; no light reaches the sample.",
-        "power_drift           Return mean and drift of the power.",
-        "thermometer           Reads a temperature, in K.",
+        "PowerStability          Read the power before the shutter at regular moments; no light reaches the sample.",
+        "power_drift             Return mean and drift of the power.",
+        "thermometer             Reads a temperature, in K.",
         "TwoPhotonSaturation ",
     ):
         assert f"  {line}" in done.stdout

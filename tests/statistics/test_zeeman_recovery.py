@@ -59,7 +59,6 @@ GOALS = {"bright_dark_splitting": 0.010, "x": 0.003, "y": 0.003, "z": 0.003, "g_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 def test_the_default_sample_meets_its_goals() -> None:
     errors = {name: Errors() for name in (*GOALS, "diamagnetic")}
     lowest, agree, seeds = 0, 0, 100
@@ -87,7 +86,6 @@ def test_the_default_sample_meets_its_goals() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("truth", [{"dark": 0.60}, {"kind": "trion"}])
 def test_dark_lowest_is_never_said_where_it_is_not(truth: dict[str, Any]) -> None:
     said = [seen(seed, **truth)[0].ground_state for seed in range(300)]

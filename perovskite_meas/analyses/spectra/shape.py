@@ -20,7 +20,6 @@ COARSE, FINE = (4096, 0.006), (16384, 0.0015)
 """Points and step in meV of the table, for usual instruments and for those finer than SHARP."""
 SHARP = 0.025
 """meV, rms."""
-SHAPE = ("linewidth", "wing", "phonon", "warmth")
 LOWEST, HIGHEST = np.array([0.003, 0.0, 0.15, 0.3]), np.array([3.0, 0.6, 2.5, 6.0])
 START = np.array([0.12, 0.08, 0.6, 1.0])
 
