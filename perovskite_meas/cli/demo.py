@@ -51,13 +51,13 @@ ENTRIES = (
             ("g2.background_fraction", "background_fraction"),
             ("lifetime.lifetime", "lifetime"),
         ),
-        settings={"duration": "60 s"},
+        settings={"duration": "40 s"},
     ),
     Entry(
         "HBT",
         (("g2.g2_zero", "g2_zero"), ("g2.antibunching_time", "antibunching_time")),
         world="hbt_cw",
-        settings={"duration": "60 s"},
+        settings={"duration": "40 s"},
     ),
     Entry(
         "MichelsonScan",
@@ -67,7 +67,7 @@ ENTRIES = (
             ("coherence.linewidth", "linewidth"),
             ("coherence.pulse_duration", "pulse_duration"),
         ),
-        settings={"delays": "Linspace('3 ps', '39 ps', 10)", "control_sweeps": 5},
+        settings={"delays": "Linspace('3 ps', '39 ps', 8)", "control_sweeps": 5},
     ),
     Entry(
         "MagnetoPL",
