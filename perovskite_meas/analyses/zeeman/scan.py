@@ -38,7 +38,7 @@ LOWEST_TOP = 1.0
 """T that the highest field must reach."""
 COLD = 4.2
 """K; where the thermometer is not recorded."""
-MISFIT, WORSE = 0.028, 1.08
+MISFIT, WORSE = 0.05, 1.15
 """rms of what the model leaves over that of the lines, and reduced chi2, from which it is dropped."""
 NOTHING: dict[str, Any] = {"bright": {}, "g_sum": None, "g_diff": None, "linewidth": None}
 MODELS = {DARK_LOWEST: "exciton", DARK_ABOVE: "exciton", NO_DARK: "bright triplet", TRION: "trion"}
