@@ -51,13 +51,13 @@ ENTRIES = (
             ("g2.background_fraction", "background_fraction"),
             ("lifetime.lifetime", "lifetime"),
         ),
-        settings={"duration": "40 s"},
+        settings={"duration": "30 s"},
     ),
     Entry(
         "HBT",
         (("g2.g2_zero", "g2_zero"), ("g2.antibunching_time", "antibunching_time")),
         world="hbt_cw",
-        settings={"duration": "40 s"},
+        settings={"duration": "30 s"},
     ),
     Entry(
         "MichelsonScan",
@@ -77,7 +77,7 @@ ENTRIES = (
             ("zeeman.g_diff", "g_diff"),
             ("zeeman.linewidth", "linewidth"),
         ),
-        settings={"fields": "Linspace('0 T', '7 T', 8)", "negative": "Values('-7 T')", "down_every": 0, "decay": 0},
+        settings={"fields": "Linspace('0 T', '7 T', 6)", "negative": "Values('-7 T')", "down_every": 0, "decay": 0},
     ),
 )
 
