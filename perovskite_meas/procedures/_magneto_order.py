@@ -13,6 +13,8 @@ from perovskite_meas.core.errors import ParameterError
 from perovskite_meas.core.roles import Magnet, TimeTagger
 from perovskite_meas.core.units import show
 
+from ._habits import ordered
+
 _SAME = 1e-6
 """T within which two fields are one."""
 _LIFETIMES = 5
@@ -67,7 +69,8 @@ def stops(
         visits = [(field, False) for field in upwards + down]
         visits += [(0.0, True)] + ([(field, False) for field in other] + [(0.0, True)] if other else [])
     else:
-        mixed = _mixed(upwards + other, order, seed)
+        given = upwards + other
+        mixed = ordered(sorted(given) if order == "interleaved" else given, order, seed)
         middle = (len(mixed) + 1) // 2
         visits = [(f, False) for f in mixed[:middle]] + [(0.0, True)] + [(f, False) for f in mixed[middle:]]
         visits += [(0.0, True)]
@@ -92,13 +95,6 @@ def alternating(angles: Iterable[float], frames: int) -> list[float]:
         [0, 90, 0]
     """
     return list(islice(cycle(angles), frames))
-
-
-def _mixed(fields: Sequence[float], order: str, seed: int) -> list[float]:
-    if order == "interleaved":
-        ranked = sorted(fields)
-        return ranked[::2] + ranked[1::2][::-1]
-    return [fields[index] for index in np.random.default_rng(seed).permutation(len(fields))]
 
 
 def _spread(length: int, number: int) -> set[int]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from perovskite_meas.core.roles import MagnetReading, Spectrograph
 from perovskite_meas.photons import decay_histogram
 from perovskite_meas.photons.histograms import whole_steps
 
+from ._habits import set_power
 from ._magneto_find import Place
 from ._magneto_identity import CODES, Identity, line_of
 from ._magneto_order import Stop
@@ -63,8 +63,7 @@ class Table:
         """
         roles = self.roles
         roles.shutter.block()
-        if roles.attenuator is not None:
-            roles.attenuator.minimum()
+        set_power(roles.attenuator, 0.0)
         if roles.scanner is not None:
             roles.scanner.on_emitter()
         self._kelvin = roles.cryostat.read().temperature if kelvin is None else kelvin
@@ -82,27 +81,12 @@ class Table:
     def set_power(self, watt: float) -> None:
         """Set the power at the sample, in W; 0 is the least. In the dark."""
         self.watt = watt
-        if self.roles.attenuator is not None and watt:
-            self.roles.attenuator.set_power(watt)
-        elif self.roles.attenuator is not None:
-            self.roles.attenuator.minimum()
+        set_power(self.roles.attenuator, watt)
 
     def turn(self, degrees: float) -> None:
         """Turn the analyser, where there is one."""
         if self.roles.analyser is not None:
             self.angle = self.roles.analyser.set_angle(degrees)
-
-    @contextmanager
-    def beside_emitter(self) -> Iterator[None]:
-        """Keep the spot beside the emitter for the duration of a `with` block."""
-        scanner = self.roles.scanner
-        if scanner is None:
-            raise ValueError("there is no scanner")
-        scanner.off_emitter()
-        try:
-            yield
-        finally:
-            scanner.on_emitter()
 
     def frame(self, series: str, exposure: float) -> dict[str, Any]:
         """Expose the camera once to the light of a series, for `exposure` s, and return the row.

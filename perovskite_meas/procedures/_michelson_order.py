@@ -92,23 +92,6 @@ def span_problems(delay: DelayLine, delays: Sequence[float], zero: float) -> lis
     ]
 
 
-def ordered(delays: Sequence[float], order: str, seed: int) -> list[float]:
-    """Return the delays as they are visited.
-
-    Examples:
-        >>> ordered([1, 2, 3, 4, 5], "interleaved", 0)
-        [1, 3, 5, 4, 2]
-        >>> ordered([1, 2, 3], "given", 0)
-        [1, 2, 3]
-    """
-    points = list(delays)
-    if order == "interleaved":
-        return points[::2] + points[1::2][::-1]
-    if order == "random":
-        return [points[index] for index in np.random.default_rng(seed).permutation(len(points))]
-    return points
-
-
 def spread(delays: Sequence[float], number: int) -> list[float]:
     """Return so many delays evenly over the range of these.
 

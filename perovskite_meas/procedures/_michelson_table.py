@@ -26,6 +26,7 @@ from perovskite_meas.core.roles import (
 )
 from perovskite_meas.photons.fringes import Overlap, fringe_stretch, sweeps_visibility
 
+from ._habits import set_power
 from ._michelson_bursts import Burst, Recorder
 
 Floats = NDArray[np.float64]
@@ -106,10 +107,7 @@ class Table:
     def set_power(self, watt: float) -> None:
         """Set the power at the sample, in W; 0 is the least. In the dark."""
         self._power = watt
-        if self.roles.attenuator is not None and watt:
-            self.roles.attenuator.set_power(watt)
-        elif self.roles.attenuator is not None:
-            self.roles.attenuator.minimum()
+        set_power(self.roles.attenuator, watt)
 
     def move(self, delay: float) -> None:
         """Move to a delay in ps from zero delay as it is known so far; what was seen at the last one is forgotten."""
@@ -121,18 +119,6 @@ class Table:
         """Take note of zero delay, or of None where it is not known."""
         if overlap is not None:
             self.zero, self.zero_sigma = overlap.zero, overlap.zero_sigma
-
-    @contextmanager
-    def beside_emitter(self) -> Iterator[None]:
-        """Keep the spot beside the emitter for the duration of a `with` block."""
-        scanner = self.roles.scanner
-        if scanner is None:
-            raise ValueError("there is no scanner")
-        scanner.off_emitter()
-        try:
-            yield
-        finally:
-            scanner.on_emitter()
 
     def row(self, series: str, sweeps: int) -> dict[str, Any]:
         """Take one burst of a series and return its row.

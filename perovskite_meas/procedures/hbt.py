@@ -24,6 +24,7 @@ from perovskite_meas.core.sweeps import Sweep, Values
 from perovskite_meas.photons.hbt import HISTOGRAM_COLUMNS, Histograms
 from perovskite_meas.photons.running import UNKNOWN, Running
 
+from ._habits import beside_emitter
 from ._linked import unit_power
 
 SERIES: Mapping[str, int] = {"on": 0, "off_emitter": 1, "dark": 2, "laser": 3}
@@ -144,14 +145,11 @@ class HBT(Procedure):
                 attenuator.set_power(power)
             running = Running(histograms.zero, control)
             if scanner is not None and self.background_time:
-                scanner.off_emitter()
-                try:
+                with beside_emitter(scanner):
                     beside = chunk("off_emitter", power, self.background_time, shutter.exposure())
                     running.background(beside)
                     # Stored before the spot moves back: a scanner that fails now costs no row.
                     yield beside
-                finally:
-                    scanner.on_emitter()
             watch = _Watch(self, ledger)
             for _ in range(math.floor(self.duration / length + 1e-9)):
                 row = chunk("on", power, length, shutter.exposure())

@@ -25,6 +25,7 @@ from perovskite_meas.core.roles import (
 from perovskite_meas.core.sweeps import Linspace, Sweep, Values
 from perovskite_meas.core.units import show
 
+from ._habits import beside_emitter
 from ._magneto_find import Finder
 from ._magneto_identity import CODES, Identity
 from ._magneto_order import Stop, alternating, refuse, stops
@@ -243,7 +244,7 @@ class MagnetoPL(Procedure):
             table.turn(self.angles[0])
             yield table.recorded(self.decay)
         if stop.background and table.roles.scanner is not None:
-            with table.beside_emitter():
+            with beside_emitter(table.roles.scanner):
                 for angle in alternating(self.angles, self.background_frames):
                     table.turn(angle)
                     yield table.frame("background", self.exposure)

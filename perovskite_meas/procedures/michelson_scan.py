@@ -24,9 +24,10 @@ from perovskite_meas.core.roles import (
 )
 from perovskite_meas.core.sweeps import Linspace, Sweep, Values
 
+from ._habits import beside_emitter, ordered
 from ._michelson_bursts import Recorder, Shape, Stepped, Streamed
 from ._michelson_dark import DarkCounts
-from ._michelson_order import ordered, refuse, shape_problems, span_problems, spread, travel_of, why_power
+from ._michelson_order import refuse, shape_problems, span_problems, spread, travel_of, why_power
 from ._michelson_table import SERIES, Roles, Table
 from ._michelson_zero import find_zero
 
@@ -216,7 +217,7 @@ class MichelsonScan(Procedure):
         if roles.scanner is not None:
             for tau in spread([*self.delays], self.background_delays):
                 table.move(tau)
-                with table.beside_emitter():
+                with beside_emitter(roles.scanner):
                     # Stored before the spot moves back: a scanner that fails now costs no row.
                     yield table.row("off_emitter", self.control_sweeps)
 

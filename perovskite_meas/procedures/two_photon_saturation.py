@@ -21,6 +21,8 @@ from perovskite_meas.core.roles import (
 )
 from perovskite_meas.core.sweeps import Logspace, Sweep, there_and_back
 
+from ._habits import beside_emitter
+
 SERIES: Mapping[str, int] = {
     "up": 0,
     "down": 1,
@@ -148,12 +150,9 @@ class TwoPhotonSaturation(Procedure):
             yield point("reference", self.reference)
         yield point("return", sweep[0][1])
         if scanner is not None and self.background:
-            scanner.off_emitter()
-            try:
+            with beside_emitter(scanner):
                 for power in sorted(set(self.powers)):
                     yield point("off_emitter", power)
-            finally:
-                scanner.on_emitter()
         for _ in range(self.darks):
             yield point("dark", None)
 
