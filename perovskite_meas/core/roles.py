@@ -19,7 +19,17 @@ from .cryogenics import CryostatReading as CryostatReading
 from .cryogenics import Magnet as Magnet
 from .cryogenics import MagnetReading as MagnetReading
 from .delay_scale import DelayScale
+from .pulses import EnergyMeter as EnergyMeter
+from .pulses import EnergyRecording as EnergyRecording
+from .pulses import Filter as Filter
+from .pulses import Positioner as Positioner
+from .pulses import Pulse as Pulse
+from .pulses import PulseAttenuator as PulseAttenuator
+from .pulses import PulseState as PulseState
+from .pulses import Shots as Shots
 from .spectra import Analyser as Analyser
+from .spectra import Armed as Armed
+from .spectra import ArmedSpectrometer as ArmedSpectrometer
 from .spectra import Spectrograph as Spectrograph
 from .spectra import Spectrometer as Spectrometer
 from .spectra import Spectrum as Spectrum
@@ -234,3 +244,14 @@ class Ledger(Protocol):
 
     def dose(self) -> float:
         """Return the dose at the beam centre, in J/cm^2; 0 where the spot size is not stated."""
+
+
+@runtime_checkable
+class PulseLedger(Ledger, Protocol):
+    """A ledger in which pulses are counted one by one."""
+
+    def fired(self, joules: float, shots: int) -> None:
+        """Book so many pulses of `joules` J at the sample in all to the present spot."""
+
+    def shots(self) -> int:
+        """Return the pulses that the present spot has taken in this run."""

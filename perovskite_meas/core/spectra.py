@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -45,6 +46,39 @@ class Spectrograph(Spectrometer, Protocol):
 
     def centre_on(self, nanometre: float) -> float:
         """Turn the grating, always from the same side, and return the wavelength in vacuum of the middle pixel."""
+
+
+class Armed(Protocol):
+    """A camera that takes frames while other things happen."""
+
+    def taken(self) -> int:
+        """Return how many frames are there."""
+
+    def read(self) -> list[Spectrum]:
+        """Return the frames in order, those that were taken so far; a frame that began is waited for."""
+
+
+@runtime_checkable
+class ArmedSpectrometer(Spectrometer, Protocol):
+    """A spectrometer that can be started, and read later."""
+
+    def armed(self, frames: int, seconds: float, *, triggered: bool) -> AbstractContextManager[Armed]:
+        """Take up to `frames` frames of `seconds` each for the duration of a `with` block, and stop then.
+
+        Args:
+            frames: most frames.
+            seconds: exposure of each.
+            triggered: each frame begins with a trigger of the laser; else with the block, one after another.
+
+        Raises:
+            HardwareFault: the sensor is warmer than the bench allows.
+        """
+
+    def triggerable(self) -> bool:
+        """Return whether the laser's trigger is wired to the camera."""
+
+    def frame_time(self) -> float:
+        """Return the seconds from one trigger to the next that it needs beside the exposure."""
 
 
 @runtime_checkable
