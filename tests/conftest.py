@@ -1,9 +1,14 @@
 """What every test relies on: an untouched QCoDeS configuration and no instrument left open."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Two workers test side by side on two cores: small products by many threads each would stand in each other's way.
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,6 +18,7 @@ from perovskite_meas.core.plugins import entry_points, find, names
 from perovskite_meas.core.tables import table, tables
 from perovskite_meas.core.units import check_unit
 from perovskite_meas.testing import parametrize_with_checks
+from perovskite_meas.testing.collect import checks_of
 
 EXEMPT: tuple[str, ...] = ()
 """Registered things that need not keep the contracts: none, and it stays so."""
@@ -43,6 +44,15 @@ QUICK: dict[str, dict[str, Any]] = {
         "decay": "1 s",
         "background_fields": 0,
     },
+    "ASEFluence": {
+        "fluences": "Logspace('0.5 uJ/cm^2', '30 uJ/cm^2', 14)",
+        "shots": 6,
+        "scout": 5,
+        "fresh_spots": 1,
+        "fresh_points": 4,
+    },
+    "KnifeEdge": {"shots": 3},
+    "VariableStripe": {"fluences": "Values('9 uJ/cm^2')", "lengths": "Linspace(0.05, 0.6, 8)", "shots": 6},
 }
 """Parameters with which a procedure gives rows for its analyses in less time."""
 
@@ -85,9 +95,20 @@ def test_what_is_exported_is_what_is_registered() -> None:
     assert set(perovskite_meas.procedures.__all__) == {thing.__name__ for thing in ours("procedures")}
 
 
-@parametrize_with_checks([*ours("procedures"), *ours("analyses"), *drivers()])
+def procedures(parameters: dict[str, dict[str, Any]]) -> list[Any]:
+    return [(kind, {"parameters": parameters.get(kind.__name__)}) for kind in ours("procedures")]
+
+
+@parametrize_with_checks([*procedures(QUICK), *ours("analyses"), *drivers()])
 def test_everything_shipped_keeps_the_contract(check: Callable[[], None]) -> None:
     check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [find("procedures", name) for name in QUICK])
+def test_every_procedure_runs_whole_with_its_defaults_on_its_table(kind: Any) -> None:
+    (whole,) = [check for check in checks_of(kind) if "runs on" in check.name]
+    whole()
 
 
 @pytest.fixture(scope="module")

@@ -26,10 +26,13 @@ from perovskite_meas.runner.plan import plan
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TEXTS = sorted([*DOCS.rglob("*.md"), DOCS.parent / "CHANGELOG.md"])
 SHIPPED_ROLES = (
-    "analyser", "attenuator", "counter", "cryostat", "delay", "magnet", "meter", "reference", "scanner", "shutter",
-    "spectrometer", "tagger", "waveplate",
+    "analyser", "attenuator", "counter", "cryostat", "delay", "energy_meter", "filter", "magnet", "meter",
+    "positioner", "pulse", "pulse_attenuator", "reference", "scanner", "shutter", "spectrometer", "tagger", "waveplate",
 )  # fmt: skip
 PROCEDURES = {
+    "ASEFluence": "ase_fluence",
+    "KnifeEdge": "knife_edge",
+    "VariableStripe": "variable_stripe",
     "HBT": "hbt",
     "MagnetoPL": "magneto_pl",
     "MichelsonScan": "michelson_scan",
@@ -94,7 +97,8 @@ def test_every_option_of_every_role_is_documented_with_kind_unit_and_default(kin
 
 def check_option(row: dict[str, str], option: Option) -> None:
     kinds = KINDS | {"quantity": option.unit, "point": f"two quantities in {option.unit}"}
-    kinds["pairs"] = f"pairs in {option.unit}"
+    kinds |= {"pairs": f"pairs in {option.unit}", "values": f"quantities in {option.unit}"}
+    unit = option.unit.split(" or ")[0]
     assert row["Kind or unit"] == kinds[option.kind], row
     assert row["Meaning"]
     if option.required:
@@ -102,11 +106,11 @@ def check_option(row: dict[str, str], option: Option) -> None:
     elif option.default is None:
         assert row["Default"] == "none"
     elif option.kind == "quantity":
-        assert to_unit(bare(row["Default"]), option.unit) == pytest.approx(option.default)
+        assert to_unit(bare(row["Default"]), unit) == pytest.approx(option.default)
     else:
         assert bare(row["Default"]) == str(option.default).lower()
     if option.kind == "quantity":
-        assert to_unit(bare(row["Example"]).replace("%", "percent"), option.unit) >= option.least
+        assert to_unit(bare(row["Example"]).replace("%", "percent"), unit) >= option.least
 
 
 def test_every_key_of_the_top_level_is_documented() -> None:
@@ -135,8 +139,9 @@ def test_every_key_of_every_calibration_is_documented(kind: str) -> None:
     assert set(documented) == {*own, *optional}
     for name, row in documented.items():
         assert (row["Default"] == "required") == (name in required), name
-        if name in calibration_kinds.UNITS:
-            assert row["Unit"] == calibration_kinds.UNITS[name]
+        units = calibration_kinds.units_of({"kind": kind})
+        if name in units:
+            assert row["Unit"] == units[name]
 
 
 def test_the_common_keys_of_calibrations_are_documented() -> None:

@@ -15,7 +15,7 @@ from ..core.value import Value
 from .attempt import attempt
 from .binding import bind_roles
 from .calibration_file import from_mapping
-from .calibrations import AttenuatorCalibration, Calibration
+from .calibrations import Calibration, MalusCalibration
 from .guard import Guard
 from .handle import Resolve
 from .ledger import DoseLedger
@@ -25,7 +25,7 @@ from .recordings import Recordings
 from .rehearsal import Breaches, PlanningClock, Rehearsal
 from .roles import RoleAdapter, Table
 from .spec import EXPECTATIONS, BenchSpec
-from .worst_case import worst_case
+from .worst_case import worst_case, worst_energy
 
 
 class Bench:
@@ -89,6 +89,9 @@ class Bench:
         arguments = self._bound(procedure, {**twins, "clock": clock, "ledger": ledger})
         for twin in twins.values():
             twin.begin()
+        for name, twin in twins.items():
+            if name not in arguments:
+                twin.stand_by()
         return Rehearsal(arguments, clock, ledger, guard, self._beam, breaches)
 
     def conditions(self) -> dict[str, Any]:
@@ -134,7 +137,7 @@ class Bench:
 
         Args:
             name: 'attenuator', 'power_at_sample' or another name of the bench file.
-            mapping: the keys of the file; bare numbers are in W, deg, nm, fs and Hz.
+            mapping: the keys of the file; bare numbers are in the unit of their key, W, J, deg, nm ...
 
         Raises:
             UsageError: with every problem of the mapping; the old calibration stays.
@@ -147,8 +150,10 @@ class Bench:
             new = dataclasses.replace(new, source=old.source)
         self._calibrations[name] = new
         self.spec = dataclasses.replace(self.spec, calibrations=dict(self._calibrations))
+        self._beam.use(self.spec.spot, self.spec.pulse)
         self.guard.worst = worst_case(self.spec.roles, self._calibrations)
-        if isinstance(new, AttenuatorCalibration):
+        self.guard.pulses.worst = worst_energy(self.spec.roles, self._calibrations)
+        if isinstance(new, MalusCalibration):
             self.guard.power_is(None)
 
     def expect(self, name: str, value: Value | str | float) -> None:
@@ -198,4 +203,5 @@ class Bench:
                 else:
                     problems.append(f"{role.source}: roles.{name}: {error}")
         guard.worst = worst_case(self.spec.roles, self._calibrations)
+        guard.pulses.worst = worst_energy(self.spec.roles, self._calibrations)
         return adapters, problems

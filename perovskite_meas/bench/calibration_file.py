@@ -58,7 +58,7 @@ def parse(name: str, node: Node, text: str) -> Calibration | None:
 
 
 def from_mapping(name: str, mapping: Mapping[str, Any]) -> Calibration:
-    """Return the calibration `name` from Values, text or bare numbers, these in W, deg, nm, fs, Hz and mm.
+    """Return the calibration `name` from Values, text or bare numbers, these in the unit of their key.
 
     Raises:
         UsageError: with every problem of the mapping.

@@ -13,10 +13,10 @@ from .calibrations import (
     DelayCalibration,
     PowerAtSample,
     PulseCalibration,
-    SpotCalibration,
     TimingCalibration,
 )
 from .document import Node
+from .pulse_keys import PULSE_BUILDERS, PULSE_KEYS, PULSE_READERS, PULSE_UNITS
 from .spectral_keys import SPECTRAL_BUILDERS, SPECTRAL_READERS
 
 COMMON = ("date", "max_age", "kind", "notes")
@@ -24,11 +24,12 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "attenuator": (("date", "maximum", "angle_of_maximum", "extinction", "range"), ("sigma",)),
     "power_at_sample": (("date", "ratio", "range"), ("zero", "extinction", "maximum", "wavelength", "head")),
     "pulse": (("date", "repetition_rate", "duration", "shape", "wavelength"), ("energy_spread",)),
-    "spot": (("date", "waist"), ("centring",)),
+    "spot": (("date", "waist"), ("centring", "waist_y", "profile")),
     "irf": (("date", "bin", "a", "b"), ("zero_lag", "wavelength")),
     "delay": (("date", "zero"), ("passes", "air_index", "sense", "fine_scale")),
     "wavelength": (("date", "centre", "offset", "dispersion"), ("curvature", "focal", "grating", "lamp")),
     "geometry": (("date", "field_angle", "na", "viewing"), ("coil", "faraday_passes")),
+    **PULSE_KEYS,
 }
 """Required and optional keys by kind."""
 UNITS = {"angle_of_maximum": "deg", "maximum": "W", "range": "W", "wavelength": "nm"}
@@ -41,12 +42,13 @@ UNITS |= {
     "focal": "px",
     "field_angle": "deg",
 }
-UNITS |= {"repetition_rate": "Hz", "duration": "fs", "waist": "nm", "centring": "nm", "max_age": "d"}
+UNITS |= {"repetition_rate": "Hz", "duration": "fs", "waist": "nm", "waist_y": "nm", "centring": "nm", "max_age": "d"}
+UNITS |= {"length": "mm"}
 """Unit by key, where a key has one in all kinds."""
-_OWN_UNITS = {"power_at_sample": {"zero": "W"}, "delay": {"zero": "mm"}}
+_OWN_UNITS = {"power_at_sample": {"zero": "W"}, "delay": {"zero": "mm"}, **PULSE_UNITS}
 """Units of keys that mean something else in another kind."""
 WITH_SIGMA = {"ratio", "zero", "zero_lag", "extinction", "repetition_rate", "duration", "waist", "fine_scale", "offset"}
-WITH_SIGMA |= {"dispersion", "curvature", "field_angle", "coil"}
+WITH_SIGMA |= {"dispersion", "curvature", "field_angle", "coil", "waist_y", "length"}
 _HOW = {
     "attenuator": "run PowerCalibration",
     "power_at_sample": "run PowerCalibration",
@@ -56,6 +58,10 @@ _HOW = {
     "wavelength": "state the nominal axis, e.g. {date: ..., centre: 539 nm, offset: 0 nm, dispersion: 8e-3 nm/px}, and "
     "run WavelengthCalibration",
     "geometry": "state {date: ..., field_angle: voigt, na: 0.8, viewing: unknown} as the sample is mounted",
+    "energy": "measure the energy of a pulse at the sample over the angle of the mount",
+    "energy_at_sample": "put an energy head at the sample and compare it with this one",
+    "spot": "run KnifeEdge where the table has two edges, or state its keys in place of the file",
+    "collection": "state {date: ..., geometry: edge, na: 0.1, filter: FELH0450, length: 0.5 mm +- 5 %}",
 }
 _PER_VOLT = re.compile(r"/\s*[a-zµμ]?V\b")
 _LETTER = re.compile(r"[A-Za-zµμ]")
@@ -76,10 +82,10 @@ def how_to_get(name: str, kind: str | None = None) -> str:
 
 def read_keys(kind: str, keys: Mapping[str, Node]) -> dict[str, Any]:
     """Return what the keys of one calibration state; problems are reported at their nodes."""
-    own = {key: _measured(unit) for key, unit in _OWN_UNITS.get(kind, {}).items()}
+    own = {key: _OWN_READERS.get(key, _measured)(unit) for key, unit in _OWN_UNITS.get(kind, {}).items()}
     readers = {**_READERS, **own}
     found = {key: readers[key](child) for key, child in keys.items() if key in readers}
-    _check_order(keys, found)
+    _check_order(keys, found, _OWN_UNITS.get(kind, {}).get("range", "W"))
     return found
 
 
@@ -88,10 +94,10 @@ def build(kind: str, found: dict[str, Any]) -> Calibration:
     return _BUILDERS[kind](found)
 
 
-def _check_order(keys: Mapping[str, Node], found: Mapping[str, Any]) -> None:
+def _check_order(keys: Mapping[str, Node], found: Mapping[str, Any], unit: str) -> None:
     low_high = found.get("range")
     if low_high is not None and not 0 <= low_high[0] < low_high[1]:
-        keys["range"].problem("must rise, from 0 W or more; write it like [0.5 uW, 110 uW]")
+        keys["range"].problem(f"must rise, from 0 {unit} or more; write it like [0.5 u{unit}, 110 u{unit}]")
     maximum = found.get("maximum")
     if low_high is not None and maximum is not None and low_high[1] > maximum:
         keys["range"].problem("ends above `maximum`; a calibrated range lies below it")
@@ -154,6 +160,11 @@ def _fine_scale(node: Node) -> tuple[tuple[float, float], str] | None:
     return None if found is None else (found, "V" if per_volt else "um")
 
 
+_OWN_READERS: dict[str, Callable[[str], Callable[[Node], Any]]] = {
+    "maximum": _positive,
+    "range": lambda unit: lambda node: node.pair(unit),
+}
+"""Readers by key of what has another unit in another kind; any other is measured."""
 _READERS: dict[str, Callable[[Node], Any]] = {
     "date": Node.date,
     "max_age": _positive("d"),
@@ -180,6 +191,7 @@ _READERS: dict[str, Callable[[Node], Any]] = {
     "air_index": _air_index,
     "fine_scale": _fine_scale,
     **SPECTRAL_READERS,
+    **PULSE_READERS,
 }
 
 
@@ -204,8 +216,8 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Calibration]] = {
     "attenuator": _attenuator,
     "power_at_sample": _power_at_sample,
     "pulse": lambda found: PulseCalibration(**found),
-    "spot": lambda found: SpotCalibration(**found),
     "delay": _delay,
     **SPECTRAL_BUILDERS,
+    **PULSE_BUILDERS,
     "irf": lambda found: TimingCalibration(**found | {"zero_lag": found["zero_lag"] or (0.0, 0.0)}),
 }

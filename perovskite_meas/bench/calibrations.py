@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ..core.delay_scale import DelayScale
 from ..core.errors import CalibrationError
@@ -36,57 +36,69 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class AttenuatorCalibration(Calibration):
+class MalusCalibration(Calibration):
     """A half-wave plate before a polariser: P = P_max [e + (1 - e) cos^2(2(theta - theta_max))].
 
-    Malus' law with the polarisation turning at twice the angle of the plate; e is the extinction.
+    Malus' law with the polarisation turning at twice the angle of the plate; e is the extinction. P is a power in W
+    or the energy of a pulse in J, as its `unit` says.
     """
 
     maximum: float
-    """Highest power at the sample, in W."""
+    """Highest P at the sample."""
     angle_of_maximum: float
-    """Angle of the mount at the highest power, in deg."""
+    """Angle of the mount at the highest P, in deg."""
     extinction: float
-    """Lowest over highest power."""
+    """Lowest over highest P."""
     range: tuple[float, float]
-    """Powers at the sample between which it was measured, in W."""
+    """P at the sample between which it was measured."""
     sigma: float
-    """Relative 1-sigma of a set power."""
+    """Relative 1-sigma of a P that was set."""
+    unit: ClassVar[str]
+    advice: ClassVar[str]
 
     @property
     def angle_of_minimum(self) -> float:
-        """Angle of the mount at the least power, in deg: the far end of the branch that is used."""
+        """Angle of the mount at the least P, in deg: the far end of the branch that is used."""
         return self.angle_of_maximum + 45.0
 
-    def power_at(self, degrees: float) -> float:
-        """Return the power at the sample, in W, with the mount at `degrees`."""
-        cosine = math.cos(math.radians(2 * (degrees - self.angle_of_maximum)))
-        return self.maximum * (self.extinction + (1 - self.extinction) * cosine**2)
-
-    def angle_for(self, watt: float) -> float:
-        """Return the angle in deg for a power at the sample in W, on the branch that falls with the angle.
+    def angle_for(self, level: float) -> float:
+        """Return the angle in deg for a P at the sample, on the branch that falls with the angle.
 
         Raises:
-            CalibrationError: the power is outside the calibrated range.
+            CalibrationError: P is outside the calibrated range.
         """
-        self.check_range(watt)
-        share = (watt / self.maximum - self.extinction) / (1 - self.extinction)
+        self.check_range(level)
+        share = (level / self.maximum - self.extinction) / (1 - self.extinction)
         cosine = math.sqrt(min(1.0, max(0.0, share)))
         return self.angle_of_maximum + math.degrees(math.acos(cosine)) / 2
 
-    def check_range(self, watt: float) -> None:
-        """Refuse a power that was never calibrated.
+    def check_range(self, level: float) -> None:
+        """Refuse a P that was never calibrated.
 
         Raises:
             CalibrationError: naming value, range, source, date and what to do.
         """
         low, high = self.range
-        if not low * (1 - 1e-9) <= watt <= high * (1 + 1e-9):
+        if not low * (1 - 1e-9) <= level <= high * (1 + 1e-9):
             raise CalibrationError(
-                f"{show(watt, 'W')} at the sample is outside {show(low, 'W')} .. {show(high, 'W')}, the range of "
-                f"calibration {self.name!r} ({self.source}, {self.date.isoformat()}); "
-                "ask for a power inside or run PowerCalibration over a wider range"
+                f"{show(level, self.unit)} at the sample is outside {show(low, self.unit)} .. {show(high, self.unit)}, "
+                f"the range of calibration {self.name!r} ({self.source}, {self.date.isoformat()}); {self.advice}"
             )
+
+    def _level_at(self, degrees: float) -> float:
+        cosine = math.cos(math.radians(2 * (degrees - self.angle_of_maximum)))
+        return self.maximum * (self.extinction + (1 - self.extinction) * cosine**2)
+
+
+class AttenuatorCalibration(MalusCalibration):
+    """A half-wave plate before a polariser, in W of average power."""
+
+    unit = "W"
+    advice = "ask for a power inside or run PowerCalibration over a wider range"
+
+    def power_at(self, degrees: float) -> float:
+        """Return the power at the sample, in W, with the mount at `degrees`."""
+        return self._level_at(degrees)
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,25 @@ class SpotCalibration(Calibration):
     """1/e^2 radius of the intensity, in nm."""
     centring: float | None
     """Root-mean-square distance of the emitter from the beam axis, in nm."""
+    waist_y: Measured | None = None
+    """The same across the first axis, in nm, where the focus is elliptical; None where it is round."""
+    profile: str = "gauss"
+    """'gauss', or 'top_hat': even within an ellipse whose half axes are the waists."""
+
+    @property
+    def peak_per_energy(self) -> float:
+        """Fluence at the centre per energy of a pulse, in 1/cm^2: 2/(pi w_x w_y), half of it for a top-hat."""
+        across = (self.waist if self.waist_y is None else self.waist_y)[0]
+        return (2 if self.profile == "gauss" else 1) / (math.pi * self.waist[0] * across * 1e-14)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it adds to the conditions of a run; the profile where one is stated, or two waists."""
+        found: dict[str, Any] = {"waist": quantity(self.waist, "nm")}
+        if self.waist_y is not None:
+            found["waist_y"] = quantity(self.waist_y, "nm")
+        if self.waist_y is not None or self.profile != "gauss":
+            found["profile"] = self.profile
+        return found | ({} if self.centring is None else {"centring": quantity((self.centring, 0.0), "nm")})
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..core.units import show
 from .attempt import attempt
 from .ledger import EMITTER, DoseLedger
 from .limits import Beam, Limit, Limits
+from .pulse_light import PulseLight
 from .worst_case import WorstCase
 
 
@@ -27,6 +28,9 @@ class Blockable(Protocol):
     def is_blocking(self) -> bool:
         """Return whether the light is blocked."""
 
+
+_MEASURED = 0.5
+"""Share by which measured pulses may exceed a limit: meters and lasers scatter, and one pulse may be all there is."""
 
 Collect = Callable[[str, float, str, float | None], None]
 """Takes what was broken, how far, the text, and the power at the sample that broke it; a rehearsal goes on."""
@@ -51,6 +55,9 @@ class Guard:
         self._arms: list[Blockable] = []
         self._open: set[str] = set()
         self._power: float | None = None
+        self.pulses = PulseLight(limits, beam, self._refuse)
+        """Energy and rate of single pulses, on benches that know them."""
+        ledger.watched = self._fired
         self.worst: WorstCase | None = None
         """What is taken for the power wherever that is not known; None where nothing is stated."""
         self.opened = 0
@@ -68,7 +75,10 @@ class Guard:
         """What the limits and the ledger take for the power, in W: as set, else the most that is stated."""
         if self._power is not None and math.isfinite(self._power):
             return self._power
-        return None if self.worst is None else self.worst.watt
+        of_pulses = self.pulses.watt
+        if of_pulses is not None and self.pulses.energy is not None:
+            return of_pulses
+        return max((found for found in (of_pulses, self.worst and self.worst.level) if found is not None), default=None)
 
     @property
     def light_on(self) -> bool:
@@ -87,7 +97,9 @@ class Guard:
     def power_is(self, watt: float | None) -> None:
         """Take note of the power at the sample; None where it is not known, and the worst is assumed."""
         self._power = watt
-        if self._open and watt is not None:
+        if watt is None:
+            self.pulses.energy_is(None)
+        elif self._open and not self.pulses.counted:
             self.ledger.shine(watt)
 
     def check_power(self, watt: float, slack: float = 1e-9, why: str = "") -> None:
@@ -119,16 +131,19 @@ class Guard:
     def watch(self, ahead: float = 0.0) -> None:
         """Refuse to go on for `ahead` s if the emitter has then taken more than its dose.
 
+        Where pulses are counted every spot has its dose, and none come while they are held.
+
         Raises:
             LimitError: it has; the light is off.
         """
-        limit = self.limits.dose
-        if limit is None or self.ledger.spot != EMITTER:
+        limit, spot, counted = self.limits.dose, self.ledger.spot, self.pulses.counted
+        if limit is None or (spot != EMITTER and not counted):
             return
-        coming = (self.light or 0.0) * ahead if self._open else 0.0
-        dose = self.ledger.dose_on(EMITTER) + (self._beam.dose(coming) or 0.0)
+        dark = not self._open or (counted and self.pulses.held)
+        coming = 0.0 if dark else (self.light or 0.0) * ahead
+        dose = self.ledger.dose_on(spot) + (self._beam.dose(coming) or 0.0)
         if dose > limit.value:
-            self._refuse(limit, dose, " on the emitter")
+            self._refuse(limit, dose, " on the emitter" if spot == EMITTER else f" on the spot at {spot} um")
 
     def require_dark(self, what: str) -> None:
         """Refuse to move `what` unless every shutter (but those of arms) itself reports that it blocks.
@@ -149,7 +164,7 @@ class Guard:
         """
         if shutter in self._arms:
             return
-        watt = self.light
+        watt = self._counted_power(shutter) if self.pulses.counted else self.light
         if watt is None:
             raise UsageError(
                 f"{shutter.label} stays closed: the power at the sample is not known, nor the most that it can be; "
@@ -157,7 +172,9 @@ class Guard:
                 "waveplate"
             )
         # The power asked for was held to the limit itself; read back, it may miss by a step of the mount.
-        if watt == self._power:
+        if self.pulses.counted or (self._power != watt and self.pulses.watt == watt):
+            self.pulses.check_opening()
+        elif watt == self._power:
             self.check_power(watt, slack=0.02)
         else:
             self.check_power(watt, why=f"; {self.worst}")
@@ -165,7 +182,8 @@ class Guard:
         self.opened += 1
         self.max_power = max(self.max_power, watt)
         self._open.add(shutter.label)
-        self.ledger.shine(watt)
+        if not self.pulses.counted:
+            self.ledger.shine(watt)
 
     def closed(self, shutter: Blockable) -> None:
         """Take note that this shutter blocks."""
@@ -181,6 +199,22 @@ class Guard:
         """Take note of another refusal in a dry run; of several of one kind the farthest is kept."""
         if self._collect is not None:
             self._collect(what, how_far, text, watt)
+
+    def _counted_power(self, shutter: Blockable) -> float:
+        """Return the average power of the pulses that may come, in W; 0 where their rate is not known."""
+        if self.pulses.most is None:
+            raise UsageError(
+                f"{shutter.label} stays closed: the energy of a pulse at the sample is not known, nor the most that it "
+                "can be; call set_energy or set_fluence of the attenuator first, or state `maximum` in a calibration "
+                "of kind energy"
+            )
+        return self.pulses.watt or 0.0
+
+    def _fired(self, joules: float, shots: int) -> None:
+        """Hold pulses that were just booked to the limits: on average they may be stronger than what was set."""
+        if shots:
+            self.pulses.check(joules / shots, slack=_MEASURED, why="; so much was measured: calibrate the attenuator")
+        self.watch()
 
     def _refuse(self, limit: Limit, value: float, where: str, why: str = "", watt: float | None = None) -> None:
         text = limit.breach(value, where) + why

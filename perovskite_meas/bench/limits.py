@@ -13,6 +13,7 @@ UNITS = {
     "average_power": "W",
     "peak_irradiance": "W/cm^2",
     "fluence": "J/cm^2",
+    "pulse_energy": "J",
     "count_rate": "cps",
     "dose": "J/cm^2",
 }
@@ -23,6 +24,7 @@ _ADVICE = {
     "average_power": "ask for less power",
     "peak_irradiance": "ask for less power or a longer pulse",
     "fluence": "ask for less power",
+    "pulse_energy": "ask for less energy",
     "count_rate": "ask for less power, or look for room light on the detector",
     "dose": "ask for fewer or shorter exposures, or less power",
 }
@@ -60,6 +62,7 @@ class Limits:
     average_power: Limit | None = None
     peak_irradiance: Limit | None = None
     fluence: Limit | None = None
+    pulse_energy: Limit | None = None
     count_rate: Limit | None = None
     dose: Limit | None = None
 
@@ -71,15 +74,21 @@ class Limits:
 
 
 class Beam:
-    """Turns average power at the sample into what the centre of the spot sees.
+    """Turns average power, or the energy of a pulse, at the sample into what the centre of the spot sees.
 
-    Peak fluence of a Gaussian focus F0 = 2E/(pi w^2), w the 1/e^2 radius of the intensity; peak irradiance
-    F0 c/tau, tau the intensity FWHM, c = 0.9394 (Gauss), 0.8814 (sech^2), 1 (rect).
+    Peak fluence of a Gaussian focus F0 = 2E/(pi w_x w_y), w the 1/e^2 radii of the intensity (of a round one both are
+    the same), half of it where the spot is even; peak irradiance F0 c/tau, tau the intensity FWHM, c = 0.9394 (Gauss),
+    0.8814 (sech^2), 1 (rect).
     """
 
     def __init__(self, spot: SpotCalibration | None, pulse: PulseCalibration | None) -> None:
-        self._per_area = None if spot is None else 2 / (math.pi * (spot.waist[0] * 1e-7) ** 2)
-        self._rate = None if pulse is None else pulse.repetition_rate[0]
+        self.use(spot, pulse)
+
+    def use(self, spot: SpotCalibration | None, pulse: PulseCalibration | None) -> None:
+        """Use these calibrations from now on."""
+        self._per_area = None if spot is None else spot.peak_per_energy
+        self.rate = None if pulse is None else pulse.repetition_rate[0]
+        """Nominal pulses per second, in Hz; None where not stated."""
         self._peak = None if pulse is None else _PEAK_OVER_MEAN[pulse.shape] / (pulse.duration[0] * 1e-15)
         self.photon_energy = None if pulse is None else 6.62607015e-34 * 2.99792458e8 / (pulse.wavelength * 1e-9)
         """Energy of one photon in J; None where the wavelength is not stated."""
@@ -90,9 +99,14 @@ class Beam:
 
     def fluence(self, watt: float) -> float | None:
         """Return the peak fluence of one pulse in J/cm^2."""
-        return None if self._per_area is None or self._rate is None else watt / self._rate * self._per_area
+        return None if self._per_area is None or self.rate is None else watt / self.rate * self._per_area
 
     def irradiance(self, watt: float) -> float | None:
         """Return the peak irradiance in W/cm^2."""
         fluence = self.fluence(watt)
+        return None if fluence is None or self._peak is None else fluence * self._peak
+
+    def irradiance_of(self, joule: float) -> float | None:
+        """Return the peak irradiance in W/cm^2 of a pulse of so many J at the sample."""
+        fluence = self.dose(joule)
         return None if fluence is None or self._peak is None else fluence * self._peak

@@ -8,7 +8,8 @@ from typing import Any
 
 from .calibrations import TimingCalibration, quantity
 from .limits import UNITS
-from .roles import RoleAdapter, SpectrometerAdapter
+from .pulse_calibrations import CollectionCalibration, EnergyAtSample
+from .roles import PulseAdapter, RoleAdapter, SpectrometerAdapter
 from .spec import BenchSpec
 from .spectral_calibrations import GeometryCalibration
 
@@ -26,9 +27,7 @@ def conditions_of(spec: BenchSpec, roles: Mapping[str, RoleAdapter]) -> dict[str
         if pulse.energy_spread is not None:
             conditions["pulse"]["energy_spread"] = quantity((pulse.energy_spread, 0.0), "1")
     if (spot := spec.spot) is not None:
-        conditions["spot"] = {"waist": quantity(spot.waist, "nm")}
-        if spot.centring is not None:
-            conditions["spot"]["centring"] = quantity((spot.centring, 0.0), "nm")
+        conditions["spot"] = spot.facts()
     if (power := spec.power_at_sample) is not None:
         found = {"ratio": quantity(power.ratio, "1"), "zero": quantity(power.zero, "W")}
         if power.extinction is not None:
@@ -40,12 +39,18 @@ def conditions_of(spec: BenchSpec, roles: Mapping[str, RoleAdapter]) -> dict[str
         conditions["irf"] = timing.facts()
     if (geometry := spec.calibrations.get("geometry")) is not None and isinstance(geometry, GeometryCalibration):
         conditions["geometry"] = geometry.facts()
+    for name, kind in (("energy_at_sample", EnergyAtSample), ("collection", CollectionCalibration)):
+        found_here = spec.calibrations.get(name)
+        if isinstance(found_here, kind):
+            conditions[name] = found_here.facts()
     for name, role in roles.items():
         section = name
         if isinstance(role, SpectrometerAdapter):  # analyses ask for its camera and its axis, whatever its name
             section = "camera"
             if axis := role.axis_facts():
                 conditions["wavelength"] = axis
+        elif isinstance(role, PulseAdapter):
+            section = "pulse"
         if facts := role.facts():
             conditions[section] = {**conditions.get(section, {}), **facts}
     if facts := spec.sample.facts():

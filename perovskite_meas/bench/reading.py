@@ -138,6 +138,9 @@ class _Reader:
 
     def _safe_state(self, roles: Mapping[str, RoleSpec]) -> tuple[SafeStep, ...]:
         usual = [SafeStep(name, "block") for name, role in roles.items() if "block" in role.adapter.verbs]
+        usual += [
+            SafeStep(name, "hold") for name, role in roles.items() if role.kind == "pulse" and role.targets.get("use")
+        ]
         if "safe_state" not in self._keys:
             usual += [SafeStep(name, "minimum") for name, role in roles.items() if "minimum" in role.adapter.verbs]
             if usual:

@@ -125,9 +125,13 @@ class Rehearsal:
     @property
     def max_fluence(self) -> float | None:
         """Highest planned peak fluence in J/cm^2; None where spot or pulse are not stated."""
+        if self._guard.pulses.max_energy:
+            return self._beam.dose(self._guard.pulses.max_energy)
         return self._beam.fluence(self._guard.max_power)
 
     @property
     def max_irradiance(self) -> float | None:
         """Highest planned peak irradiance in W/cm^2; None where spot or pulse are not stated."""
+        if self._guard.pulses.max_energy:
+            return self._beam.irradiance_of(self._guard.pulses.max_energy)
         return self._beam.irradiance(self._guard.max_power)

@@ -9,10 +9,17 @@ from typing import Any
 from ..core.errors import UsageError, did_you_mean
 from .calibrations import AttenuatorCalibration, Calibration, DelayCalibration, PowerAtSample
 from .document import Node
+from .pulse_calibrations import EnergyAtSample, EnergyCalibration
 from .roles import Option, RoleSpec, adapter_class, kind_of
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\[\d+\])?(\.[A-Za-z_]\w*(\[\d+\])?)*")
-_CALIBRATED_BY = {"attenuator": AttenuatorCalibration, "delay": DelayCalibration, "meter": PowerAtSample}
+_CALIBRATED_BY = {
+    "attenuator": AttenuatorCalibration,
+    "delay": DelayCalibration,
+    "energy_meter": EnergyAtSample,
+    "meter": PowerAtSample,
+    "pulse_attenuator": EnergyCalibration,
+}
 """Kind of calibration by kind of role."""
 
 
@@ -78,11 +85,14 @@ class _RoleReader:
         if option.kind == "target":
             return self._target(node)
         if option.kind == "quantity":
-            return node.quantity(option.unit, least=option.least)
+            return node.quantity(self._unit(option.unit, node), least=option.least)
         if option.kind == "point":
             return self._point(option.unit, node)
         if option.kind == "pairs":
             return self._pairs(option.unit, node)
+        if option.kind == "values":
+            found = [item.measured(option.unit, least=option.least) for item in node.items()]
+            return tuple(value for value in found if value is not None)
         if option.kind == "calibration":
             return self._calibration(kind, node)
         if option.kind == "flag":
@@ -90,6 +100,11 @@ class _RoleReader:
         if not isinstance(node.value, (str, int, float)):
             node.problem(f"must be a word or a number; got {node.value!r}")
         return node.value
+
+    def _unit(self, unit: str, node: Node) -> str:
+        """Return which of the units that an option may have is written: by what stands behind the '/'."""
+        units = unit.split(" or ")
+        return next((one for one in units if re.search(rf"/\s*{one.split('/')[-1]}\s*$", str(node.value))), units[0])
 
     def _point(self, unit: str, node: Node) -> tuple[Any, ...] | None:
         units = unit.split(" or ")

@@ -22,15 +22,21 @@ EXPECTATIONS = {
     "biexciton_ratio": "1",
     "bright_dark_splitting": "meV",
     "brightness": "cps",
+    "charged_fraction": "1",
     "cross_section": "GM",
     "energy": "eV",
+    "film_thickness": "nm",
     "g2_zero": "1",
+    "gain": "1/cm",
     "lifetime": "ns",
     "linewidth": "meV",
+    "loss": "1/cm",
+    "optical_depth": "1",
     "pi_power": "W",
     "saturation_power": "W",
+    "stripe_length": "mm",
     "t2": "ps",
-    "threshold": "J/cm^2",
+    "threshold_fluence": "J/cm^2",
 }
 """What a bench may expect of its sample, and the unit in which it is kept."""
 

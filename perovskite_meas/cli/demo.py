@@ -22,7 +22,7 @@ class Entry:
     """One procedure of the demo, and which truth stands behind which result."""
 
     procedure: str
-    truths: tuple[tuple[str, str], ...]
+    truths: tuple[tuple[str, str | float], ...]
     """(result.field, name of the truth in the world)."""
     world: str | None = None
     """A packaged world in place of the table's own."""
@@ -41,7 +41,7 @@ ENTRIES = (
         (
             ("saturation.cross_section", "two_photon_cross_section"),
             ("saturation.biexciton_ratio", "biexciton_ratio"),
-            ("saturation.low_power_slope", "photon_order"),
+            ("saturation.low_power_slope", 2.0),
         ),
     ),
     Entry(
@@ -79,6 +79,14 @@ ENTRIES = (
         ),
         settings={"fields": "Linspace('0 T', '7 T', 6)", "negative": "Values('-7 T')", "down_every": 0, "decay": 0},
     ),
+    Entry(
+        "ASEFluence",
+        (
+            ("threshold.thresholds.gain_model", "threshold_fluence"),
+            ("threshold.order", "photon_order"),
+        ),
+        settings={"fluences": "Logspace('0.5 uJ/cm^2', '30 uJ/cm^2', 20)", "shots": 10, "fresh_spots": 1},
+    ),
 )
 
 
@@ -109,13 +117,16 @@ def demo(options: argparse.Namespace) -> int:
     return status
 
 
-def compare(results: Mapping[str, Any], truths: Sequence[tuple[str, str]], world: Any) -> list[Line]:
-    """Return (quantity, recovered, true, difference in sigma) for each truth that the world holds."""
+def compare(results: Mapping[str, Any], truths: Sequence[tuple[str, str | float]], world: Any) -> list[Line]:
+    """Return (quantity, recovered, true, difference in sigma) for each truth, by name in the world or as a number."""
     lines: list[Line] = []
     for dotted, name in truths:
-        analysis, _, field_name = dotted.partition(".")
+        analysis, field_name, *keys = dotted.split(".")
         value = getattr(results.get(analysis), field_name, None)
-        truth = 2.0 if name == "photon_order" else float(world.truth(name))
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+            field_name = key
+        truth = float(world.truth(name) if isinstance(name, str) else name)
         if isinstance(value, Value):
             unit = "" if value.unit == "1" else f" {value.unit}"
             lines.append((field_name, str(value), f"{truth:.4g}{unit}", f"{value.pull(truth):+.2f}"))

@@ -2,10 +2,15 @@
 
 from .acton_spectrapro import ActonSpectraPro
 from .andor_camera import AndorCamera
+from .chameleon import Chameleon
 from .delay import Delay as Delay
 from .ell14 import ELL14
 from .esp301 import ESP301
+from .fw102c import FW102C
+from .gentec_maestro import GentecMaestro
 from .kpz101 import KPZ101
+from .light_conversion import LightConversion
+from .maitai import MaiTai
 from .ocean_spectrometer import OceanSpectrometer
 from .pi_motor import PIMotor
 from .pi_piezo import PIPiezo
@@ -20,6 +25,7 @@ from .swabian_time_tagger import SwabianTimeTagger
 __all__ = [
     "ELL14",
     "ESP301",
+    "FW102C",
     "KPZ101",
     "PM100",
     "SC10",
@@ -27,6 +33,10 @@ __all__ = [
     "SR400",
     "ActonSpectraPro",
     "AndorCamera",
+    "Chameleon",
+    "GentecMaestro",
+    "LightConversion",
+    "MaiTai",
     "OceanSpectrometer",
     "PIMotor",
     "PIPiezo",

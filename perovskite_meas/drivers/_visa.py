@@ -7,7 +7,7 @@ import threading
 import weakref
 
 import pyvisa
-from pyvisa.constants import BufferOperation, InterfaceType, StatusCode
+from pyvisa.constants import BufferOperation, InterfaceType, ResourceAttribute, StatusCode
 from pyvisa.errors import InvalidSession, VisaIOError
 from pyvisa.resources import MessageBasedResource
 from pyvisa.rname import InvalidResourceName, to_canonical_name
@@ -86,6 +86,13 @@ class Link:
             reply = self._receive(timeout, count)
             self.dirty = False
             return reply
+
+    def waiting(self) -> int:
+        """Return how many bytes have come in on a serial line, elsewhere 1 for a reply; raises `LINE_ERRORS`."""
+        with self.lock:
+            if self._resource.interface_type != InterfaceType.asrl:
+                return self._resource.read_stb() >> 4 & 1
+            return int(self._resource.get_visa_attribute(ResourceAttribute.asrl_avalaible_number))
 
     def alive(self) -> bool:
         """Return whether the session still exists on both sides of the VISA library."""

@@ -14,13 +14,13 @@ from qcodes.parameters import Parameter
 from perovskite_meas.core.clock import Clock, WallClock
 from perovskite_meas.core.errors import CommunicationError, HardwareFault
 
-from ._addressed import AddressedInstrument
 from ._andor import ACQUIRING, IDLE, SUCCESS, TEMPERATURES, Sdk, find_camera, word
+from ._andor_series import SINGLE_SCAN, AndorSeries
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_SINGLE_SCAN, _FULL_VERTICAL_BINNING, _INTERNAL = 1, 0, 0
+_FULL_VERTICAL_BINNING, _INTERNAL = 0, 0
 _SHUTTER_AUTO, _SHUTTER_TIME, _KEEP_COOLING = 0, 30, 1
 """The time is in ms, for cameras that have a shutter."""
 _LONGEST, _SHORTEST = 1.0, 0.01
@@ -29,9 +29,10 @@ _LATE = 5.0
 """s, and a tenth of the exposure, after which an exposure that does not end is given up."""
 
 
-class AndorCamera(AddressedInstrument):
-    """CCD camera that bins all rows into one spectrum (single scans, full vertical binning, internal trigger).
+class AndorCamera(AndorSeries):
+    """CCD camera that bins all rows into one spectrum (full vertical binning).
 
+    `spectrum` is one exposure. `armed` takes a series of frames meanwhile, with a trigger for each if wanted.
     Gain and shift speeds stay as the library chooses them. An exposure is watched, not waited for in the library, so
     that an exception or Ctrl-C aborts it. Closing the instrument leaves the cooler as it is where the camera can.
 
@@ -67,6 +68,7 @@ class AndorCamera(AddressedInstrument):
             self.close()
             raise
         self._add_parameters()
+        self._add_series_parameters()
         self.log.info("connected to %s", self._where)
 
     @property
@@ -86,6 +88,9 @@ class AndorCamera(AddressedInstrument):
         """Free the camera; harmless if it is free already."""
         sdk: Sdk | None = self.__dict__.pop("_open_sdk", None)
         if sdk is not None:
+            if self._armed:
+                sdk.code("AbortAcquisition")
+                self._armed = False
             sdk.code("ShutDown")
         super().close()
 
@@ -110,7 +115,7 @@ class AndorCamera(AddressedInstrument):
         coldest, warmest = ctypes.c_int(), ctypes.c_int()
         sdk.call("GetTemperatureRange", ctypes.byref(coldest), ctypes.byref(warmest))
         self._range = (coldest.value, warmest.value)
-        sdk.call("SetAcquisitionMode", ctypes.c_int(_SINGLE_SCAN))
+        sdk.call("SetAcquisitionMode", ctypes.c_int(SINGLE_SCAN))
         sdk.call("SetReadMode", ctypes.c_int(_FULL_VERTICAL_BINNING))
         sdk.call("SetTriggerMode", ctypes.c_int(_INTERNAL))
         for name, *values in (
@@ -177,6 +182,7 @@ class AndorCamera(AddressedInstrument):
         """Counts at which the converter is saturated."""
 
     def _expose(self) -> NDArray[np.int32]:
+        self._require_disarmed()
         sdk, clock = self._sdk, self.clock
         exposure, cycle = self._timings()
         late = clock.now() + cycle + _LATE + exposure / 10
@@ -199,17 +205,6 @@ class AndorCamera(AddressedInstrument):
         pointer = counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         sdk.call("GetAcquiredData", pointer, ctypes.c_uint(counts.size))
         return counts
-
-    def _abort(self) -> None:
-        code = self._sdk.code("AbortAcquisition")
-        if code not in (SUCCESS, IDLE):
-            self.log.error("%s: the exposure could not be aborted: %s", self._where, word(code))
-
-    def _timings(self) -> tuple[float, float]:
-        """Return the exposure and the time until it is read out, in s."""
-        exposure, accumulate, kinetic = (ctypes.c_float() for _ in range(3))
-        self._sdk.call("GetAcquisitionTimings", *map(ctypes.byref, (exposure, accumulate, kinetic)))
-        return exposure.value, max(exposure.value, kinetic.value)
 
     def _set_exposure(self, seconds: float) -> None:
         self._sdk.call("SetExposureTime", ctypes.c_float(seconds))

@@ -11,14 +11,11 @@ from qcodes.parameters import Parameter
 from perovskite_meas.core.clock import wait_until
 from perovskite_meas.core.errors import CommunicationError
 
-from ._instrument import WireInstrument
-from ._visa import Line
+from ._pm100_stream import PM100Stream
+from ._pm100_talk import ENERGY, LINE, POWER, WAVELENGTH
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-_POWER, _ENERGY, _WAVELENGTH = 1, 2, 32
-"""Flags of `SYST:SENS:IDN?`. Source: PM100D manual, SCPI chapter, p. 49."""
 
 _OVERRANGE = 9.0e37
 """An overload reads 9.9E37, no number reads 9.91E37 (unverified against the manual)."""
@@ -27,11 +24,13 @@ _SECONDS_PER_SAMPLE = 0.01
 """Generous: about 3 ms per averaged sample (unverified against the manual)."""
 
 _ZERO_TIMEOUT = 60.0
-_LINE = Line(timeout=3.0)
 
 
-class PM100(WireInstrument):
+class PM100(PM100Stream):
     """Power meter console with an exchangeable head.
+
+    With a pyroelectric head `energy` waits for the next pulse; that it does, and from what level on a pulse is seen, is
+    unverified against the manual.
 
     Source: Thorlabs PM100D manual, SCPI chapter, pp. 49-51; PM100USB manual, pp. 20-21.
 
@@ -47,7 +46,6 @@ class PM100(WireInstrument):
     ) -> None:
         super().__init__(name, address, visalib, **kwargs)
         self._idn: dict[str, str | None] = {}
-        self._flags = 0
         self._samples = 1
         self.power: Parameter[float, Self] = self.add_parameter(
             "power", label="Power", unit="W", get_cmd=self._get_power, vals=vals.Numbers(), snapshot_get=False
@@ -56,7 +54,45 @@ class PM100(WireInstrument):
         self.energy: Parameter[float, Self] = self.add_parameter(
             "energy", label="Energy", unit="J", get_cmd=self._get_energy, vals=vals.Numbers(), snapshot_get=False
         )
-        """Energy of a pulse; energy heads only."""
+        """Energy of the next pulse; energy heads only."""
+        self.energy_range: Parameter[float, Self] = self.add_parameter(
+            "energy_range",
+            label="Energy range",
+            unit="J",
+            get_cmd=lambda: self._ask_energy("SENS:ENER:RANG:UPP?"),
+            set_cmd=self._set_energy_range,
+            vals=vals.Numbers(1e-12, 1e4),
+            snapshot_get=False,
+        )
+        """Highest energy of the range; setting it picks the range that holds it. There is no automatic one."""
+        self.peak_threshold: Parameter[float, Self] = self.add_parameter(
+            "peak_threshold",
+            label="Peak threshold",
+            unit="percent",
+            get_cmd=lambda: self._ask_energy("SENS:PEAK:THR?"),
+            set_cmd=self._set_peak_threshold,
+            vals=vals.Numbers(1, 70),
+            snapshot_get=False,
+        )
+        """Share of `energy_range` that a pulse must reach to be seen."""
+        self.pulse_rate: Parameter[float, Self] = self.add_parameter(
+            "pulse_rate",
+            label="Pulse rate",
+            unit="Hz",
+            get_cmd=lambda: self._ask_energy("MEAS:FREQ?"),
+            vals=vals.Numbers(0),
+            snapshot_get=False,
+        )
+        """Pulses per second as the meter sees them; energy heads only."""
+        self.pulse_timeout: Parameter[float, Self] = self.add_parameter(
+            "pulse_timeout",
+            label="Longest wait for a pulse",
+            unit="s",
+            set_cmd=None,
+            initial_value=3.0,
+            vals=vals.Numbers(0.01, 3600),
+        )
+        """How long `energy` waits for a pulse."""
         self.wavelength: Parameter[float, Self] = self.add_parameter(
             "wavelength",
             label="Wavelength",
@@ -96,7 +132,7 @@ class PM100(WireInstrument):
             "sensor", label="Sensor", get_cmd=self._get_sensor, vals=vals.Strings()
         )
         """Name, serial number and calibration date of the head, or 'no sensor'."""
-        self._connect(_LINE)
+        self._connect(LINE)
 
     def zero(self) -> float:
         """Take the present signal as zero and return the zero that the meter then subtracts.
@@ -124,72 +160,69 @@ class PM100(WireInstrument):
                 raise
             return self._ask_number("SENS:CORR:COLL:ZERO:MAGN?")
 
-    def get_idn(self) -> dict[str, str | None]:
-        """Return vendor, model, serial number and firmware."""
-        return dict(self._idn)
-
     def _greet(self) -> None:
-        found = self._ask_text("*IDN?")
-        parts = [part.strip() for part in found.split(",")]
-        if len(parts) != 4 or parts[0].upper() != "THORLABS" or not parts[1].upper().startswith("PM"):
-            raise self._stranger(repr(found), "a Thorlabs PM100-family meter")
-        self._idn = dict(zip(("vendor", "model", "serial", "firmware"), parts, strict=True))
-        for old in self.errors():
-            self.log.warning("%s had an error from before, now cleared: %s", self._where, old)
-        self._get_sensor()
+        super()._greet()
         self._get_averaging()
-        if self._flags & _POWER:
+        if self._flags & POWER:
             self._set("SENS:POW:UNIT W")  # a meter left in dBm would answer dBm
-        if self._flags & _WAVELENGTH:
+        if self._flags & WAVELENGTH:
             low, high = (self._ask_number(f"SENS:CORR:WAV? {end}") for end in ("MIN", "MAX"))
             self.wavelength.vals = vals.Numbers(low, high)
+        if self._flags & ENERGY:
+            for parameter in (self.energy_range, self.peak_threshold):
+                parameter.get()  # a snapshot has what is known
 
     def _get_power(self) -> float:
-        if not self._flags & _POWER:
-            self._need(_POWER, "power")
-        return self._measure("MEAS:POW?", "W")
-
-    def _get_energy(self) -> float:
-        self._need(_ENERGY, "energy")
-        return self._measure("MEAS:ENER?", "J")
-
-    def _measure(self, command: str, unit: str) -> float:
+        if not self._flags & POWER:
+            self._need(POWER, "power")
         try:
-            reading = self._ask_number(command, _LINE.timeout + _SECONDS_PER_SAMPLE * self._samples)
+            reading = self._ask_number("MEAS:POW?", LINE.timeout + _SECONDS_PER_SAMPLE * self._samples)
         except CommunicationError:
             self._refuse_missing_head()
             raise
+        return self._checked(reading, "W", "set a higher `range` or `auto_range`, or attenuate")
+
+    def _get_energy(self) -> float:
+        self._need(ENERGY, "energy")
+        with self._link.lock:
+            try:
+                reading = self._ask_number("MEAS:ENER?", self.pulse_timeout() + _SECONDS_PER_SAMPLE * self._samples)
+            except CommunicationError as error:
+                self._refuse_missing_head()
+                raise self._fault(
+                    f"no pulse above the threshold ({self.peak_threshold.get():g} % of {self.energy_range.get():g} J) "
+                    f"came within {self.pulse_timeout():g} s",
+                    "see that the laser fires and the beam is on the head, or lower `peak_threshold` or `energy_range`",
+                ) from error
+            return self._checked(reading, "J", "set a higher `energy_range`, or attenuate")
+
+    def _checked(self, reading: float, unit: str, advice: str) -> float:
         if 0 < abs(reading) < _OVERRANGE:
             return reading
         self._refuse_missing_head()
         if reading == 0:
             return reading
-        raise self._fault(
-            f"reading is out of range ({reading:g} {unit})", "set a higher `range` or `auto_range`, or attenuate"
-        )
+        raise self._fault(f"reading is out of range ({reading:g} {unit})", advice)
 
-    def _refuse_missing_head(self) -> None:
-        """Look at the head again: a missing one explains an odd reading."""
-        if self._get_sensor() == "no sensor":
-            raise self._fault("no sensor is connected", "plug the head in and open the instrument again")
+    def _ask_energy(self, command: str) -> float:
+        """Ask for what only energy heads have."""
+        self._need(ENERGY, "energy")
+        return self._ask_number(command)
 
-    def _need(self, flag: int, what: str) -> None:
-        if not self._flags & flag:
-            sensor = self._get_sensor()
-            if not self._flags & flag:
-                raise self._fault(f"the head ({sensor}) measures no {what}", f"connect a head for {what}")
+    def _set_energy_range(self, energy: float) -> None:
+        self._need(ENERGY, "energy")
+        with self._link.lock:
+            energy = max(energy, self._ask_number("SENS:ENER:RANG:UPP? MIN"))  # a meter refuses less
+            self._set(f"SENS:ENER:RANG:UPP {energy:.6G}")
+            found = self._ask_number("SENS:ENER:RANG:UPP?")
+        if found < energy * (1 - 1e-4):
+            raise self._fault(f"its highest range is {found:g} J, below {energy:g} J", "change the head")
 
-    def _get_sensor(self) -> str:
-        command = "SYST:SENS:IDN?"
-        text = self._ask_text(command)
-        parts = [part.strip().strip('"') for part in text.split(",")]
-        if parts[0].lower() == "no sensor":
-            self._flags = 0
-            return "no sensor"
-        if len(parts) < 6 or not parts[5].isdigit():
-            raise self._garbage(command, text.encode(), "name,serial,calibration,type,subtype,flags")
-        self._flags = int(parts[5])
-        return f"{parts[0]}, serial {parts[1]}, calibrated {parts[2]}"
+    def _set_peak_threshold(self, percent: float) -> None:
+        self._need(ENERGY, "energy")
+        with self._link.lock:
+            self._set(f"SENS:PEAK:THR {percent:g}")
+            self._confirm("peak_threshold", "%", percent, self._ask_number("SENS:PEAK:THR?"), 0.5)
 
     def _get_averaging(self) -> int:
         self._samples = self._integer("SENS:AVER:COUN?", self._ask("SENS:AVER:COUN?\n"))
@@ -201,7 +234,7 @@ class PM100(WireInstrument):
             self._confirm("averaging", "", samples, self._get_averaging(), 0)
 
     def _set_wavelength(self, wavelength: float) -> None:
-        self._need(_WAVELENGTH, "power at a chosen wavelength")
+        self._need(WAVELENGTH, "power at a chosen wavelength")
         with self._link.lock:
             self._set(f"SENS:CORR:WAV {wavelength:g}")
             self._confirm("wavelength", "nm", wavelength, self._ask_number("SENS:CORR:WAV?"), 0.5)
@@ -212,39 +245,3 @@ class PM100(WireInstrument):
             found = self._ask_number("SENS:POW:RANG:UPP?")
         if found < power * (1 - 1e-4):
             raise self._fault(f"its highest range is {found:g} W, below {power:g} W", "change the head")
-
-    def _confirm(self, what: str, unit: str, wanted: float, found: float, tolerance: float) -> None:
-        if abs(found - wanted) > tolerance:
-            raise self._fault(
-                f"{what} is {found:g} {unit} after setting {wanted:g} {unit}", "choose a value that the head can take"
-            )
-
-    def _set(self, command: str) -> None:
-        """Send a setting and read the error queue."""
-        with self._link.lock:
-            self._tell(f"{command}\n")
-            errors = self.errors()
-        if errors:
-            raise self._fault(f"{command!r} was refused: {'; '.join(errors)}", "correct the value or the head")
-
-    def errors(self) -> list[str]:
-        """Read the error queue, which empties it; the oldest first, such as '-113 Undefined header'."""
-        errors: list[str] = []
-        for _ in range(20):
-            code, _, message = (text := self._ask_text("SYST:ERR?")).partition(",")
-            if not code.strip().lstrip("+-").isdigit():
-                raise self._garbage("SYST:ERR?", text.encode(), 'an entry such as +0,"No error"')
-            if int(code) == 0:
-                break
-            errors.append(f"{int(code)} {message.strip().strip(chr(34))}")
-        return errors
-
-    def _ask_text(self, command: str) -> str:
-        raw = self._ask(f"{command}\n")
-        try:
-            return raw.decode("ascii").strip()
-        except UnicodeDecodeError as error:
-            raise self._garbage(command, raw, "ASCII text") from error
-
-    def _ask_number(self, command: str, timeout: float | None = None) -> float:
-        return self._number(command, self._ask(f"{command}\n", timeout))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from pyvisa.constants import Parity, StopBits
 from qcodes import validators as vals
 from qcodes.instrument import InstrumentBaseKWArgs
 from qcodes.parameters import Parameter
@@ -12,8 +11,7 @@ from qcodes.parameters import Parameter
 from perovskite_meas.core.clock import wait_until
 from perovskite_meas.core.errors import CommunicationError, HardwareFault, ReplyError
 
-from ._instrument import WireInstrument
-from ._visa import Line
+from ._prompt import PromptInstrument, prompt_line
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,7 +23,7 @@ _BLADE_TIMEOUT = 1.0
 _BLADE_POLL = 0.005
 
 
-class SC10(WireInstrument):
+class SC10(PromptInstrument):
     """Shutter controller; this driver opens and closes its shutter in manual mode.
 
     The command that moves the blade toggles, so the driver looks first, toggles only if needed, and then
@@ -78,18 +76,7 @@ class SC10(WireInstrument):
             vals=vals.Enum("ok", "tripped"),
         )
         """State of the interlock; a tripped one keeps the shutter closed."""
-        self._connect(
-            Line(
-                settings={
-                    "baud_rate": baud_rate,
-                    "data_bits": 8,
-                    "parity": Parity.none,
-                    "stop_bits": StopBits.one,
-                    "read_termination": ">",
-                },
-                timeout=1.0,
-            )
-        )
+        self._connect(prompt_line(baud_rate))
 
     def get_idn(self) -> dict[str, str | None]:
         """Return vendor, model, serial number (unknown) and firmware."""
@@ -204,46 +191,3 @@ class SC10(WireInstrument):
             vals=vals.Numbers(1e-3, 999.999),
         )
         return parameter
-
-    def _flag(self, command: str) -> bool:
-        number = self._whole(command)
-        if number not in (0, 1):
-            raise self._garbage(command, str(number).encode(), "0 or 1")
-        return number == 1
-
-    def _whole(self, command: str) -> int:
-        text = self._query(command)
-        if not text.isdigit():
-            raise self._garbage(command, text.encode(), "a whole number")
-        return int(text)
-
-    def _query(self, command: str) -> str:
-        lines = self._exchange(command)
-        if len(lines) != 1:
-            raise self._garbage(command, "; ".join(lines).encode(), "one line")
-        return lines[0]
-
-    def _command(self, command: str) -> None:
-        lines = self._exchange(command)
-        if lines:
-            raise self._garbage(command, "; ".join(lines).encode(), "the prompt alone")
-
-    def _exchange(self, command: str) -> list[str]:
-        """Send a command and return the lines between its echo, if there is one, and the prompt."""
-        with self._link.lock:
-            raw = self._ask(f"{command}\r")
-            lines = self._lines(command, raw)
-            if not lines and command.endswith("?"):  # a prompt that was left over from before
-                lines = self._lines(command, self._more(command))
-        for line in lines:
-            if "CMD_" in line or "error" in line.lower():
-                raise self._fault(f"{command!r} was refused: {line}", "check the command and the controller's firmware")
-        return lines
-
-    def _lines(self, command: str, raw: bytes) -> list[str]:
-        try:
-            text = raw.decode("ascii")
-        except UnicodeDecodeError as error:
-            raise self._garbage(command, raw, "ASCII text") from error
-        lines = [line.strip() for line in text.rstrip("> ").replace("\n", "\r").split("\r")]
-        return [line for line in lines if line and line not in (command, ">")]

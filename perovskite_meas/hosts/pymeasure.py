@@ -11,8 +11,18 @@ from perovskite_meas.core import plugins
 
 from ._pymeasure_face import Face, face
 
-__all__ = ["HBT", "Face", "MagnetoPL", "MichelsonScan", "PowerCalibration", "TwoPhotonSaturation", "face"]
+__all__ = [
+    "HBT",
+    "ASEFluence",
+    "Face",
+    "MagnetoPL",
+    "MichelsonScan",
+    "PowerCalibration",
+    "TwoPhotonSaturation",
+    "face",
+]
 
+ASEFluence = face(procedures.ASEFluence, __name__)
 HBT = face(procedures.HBT, __name__)
 MagnetoPL = face(procedures.MagnetoPL, __name__)
 MichelsonScan = face(procedures.MichelsonScan, __name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,27 @@ class StruckError(RuntimeError):
     """What a check throws into a procedure between two rows."""
 
 
-def check_procedure(cls: type[Procedure], table: str | Path | None = None) -> None:
+def check_procedure(
+    cls: type[Procedure], table: str | Path | None = None, parameters: Mapping[str, Any] | None = None
+) -> None:
     """Check a procedure class in every way below.
 
     Args:
         cls: the class.
         table: a packaged table's name or a bench file to plan and run on; default the class's own `table`.
             Only a virtual table is opened.
+        parameters: with which it runs from its first row to its last; its defaults where None.
 
     Raises:
         AssertionError: lists what is wrong.
     """
     for check in PROCEDURE_CHECKS:
-        check(cls, table=table)
+        check(cls, table=table, parameters=parameters)
 
 
-def _explains_itself_its_parameters_and_its_columns(cls: type[Procedure], table: Any = None) -> None:
+def _explains_itself_its_parameters_and_its_columns(
+    cls: type[Procedure], table: Any = None, parameters: Any = None
+) -> None:
     problems = [] if (cls.__doc__ or "").strip() else ["the class has no docstring"]
     problems += [f"parameter {name!r} has no doc" for name, info in cls.model_fields.items() if not info.description]
     problems += [] if cls.columns else ["no columns are declared"]
@@ -48,13 +53,13 @@ def _explains_itself_its_parameters_and_its_columns(cls: type[Procedure], table:
     fail(problems, cls.__name__)
 
 
-def _comes_back_from_json(cls: type[Procedure], table: Any = None) -> None:
+def _comes_back_from_json(cls: type[Procedure], table: Any = None, parameters: Any = None) -> None:
     procedure = cls()
     again = cls(**json.loads(json.dumps(procedure.to_json())))
     fail([] if again == procedure else [f"{procedure!r} came back as {again!r}"], cls.__name__)
 
 
-def _declares_what_its_analyses_need(cls: type[Procedure], table: Any = None) -> None:
+def _declares_what_its_analyses_need(cls: type[Procedure], table: Any = None, parameters: Any = None) -> None:
     problems = []
     for name in cls.analyses:
         if name not in names("analyses"):
@@ -77,7 +82,7 @@ def _everything(dotted: tuple[str, ...]) -> dict[str, Any]:
     return root
 
 
-def _can_be_planned_before_any_light(cls: type[Procedure], table: Any = None) -> None:
+def _can_be_planned_before_any_light(cls: type[Procedure], table: Any = None, parameters: Any = None) -> None:
     where = table or cls.table
     if not where:
         return
@@ -93,21 +98,23 @@ def _can_be_planned_before_any_light(cls: type[Procedure], table: Any = None) ->
     fail(problems, f"{cls.__name__} planned on {where}")
 
 
-def _runs_on_its_virtual_table(cls: type[Procedure], table: Any = None) -> None:
+def _runs_on_its_virtual_table(cls: type[Procedure], table: Any = None, parameters: Any = None) -> None:
     where = table or cls.table
     if not where or not _is_virtual(where):
         return
     from perovskite_meas.hosts.qcodes import load_bench, run
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, load_bench(where) as bench:
-        record = run(cls(), bench, into=folder, progress=False)
+        record = run(cls(**(parameters or {})), bench, into=folder, progress=False)
         problems = list(record.problems)
         problems += [] if record.status == "completed" else [f"its status is {record.status!r}"]
         problems += [] if record.data.sizes.get("row", 0) else ["it left no rows"]
     fail(problems, f"{cls.__name__} on {where}")
 
 
-def _leaves_the_light_off_after_each_of_its_first_rows(cls: type[Procedure], table: Any = None) -> None:
+def _leaves_the_light_off_after_each_of_its_first_rows(
+    cls: type[Procedure], table: Any = None, parameters: Any = None
+) -> None:
     where = table or cls.table
     if not where or not _is_virtual(where):
         return

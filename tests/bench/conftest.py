@@ -231,3 +231,49 @@ def line(make_line: Callable[..., Any], lab: Any) -> Any:
     found.begin()
     lab.log.clear()
     return found
+
+
+PULSE_BENCH = """
+station: station.yaml
+roles:
+  shutter: sc10.state
+  pulse: {use: laser.output, frequency: laser.rate, divider: laser.divider, base: laser.base, locked: laser.locked,
+          wavelength: laser.wavelength, faults: laser.errors, duration: laser.duration, maximum_rate: 50 Hz}
+  attenuator: {kind: pulse_attenuator, use: ell14.angle, calibration: energy}
+  scanner: {x: sr400.port_1, y: sr400.port_2, off_emitter: [3 um, 0 um]}
+limits: {average_power: 1 uW, fluence: 40 uJ/cm^2, pulse_energy: 98 nJ, peak_irradiance: 1e9 W/cm^2, dose: 1 mJ/cm^2}
+safe_state: [shutter.block, pulse.hold, attenuator.minimum]
+calibrations:
+  energy: {date: 2026-11-02, maximum: 100 nJ, angle_of_maximum: 12.5 deg, extinction: 1e-4, range: [0.1 nJ, 97 nJ]}
+  energy_at_sample: {date: 2026-11-02, ratio: 0.5 +- 3 %, zero: 0 +- 0.1 nJ, wavelength: 400 nm, head: QE12}
+  pulse: {date: 2026-11-02, repetition_rate: 10 Hz, duration: 100 fs +- 5 %, shape: gauss, wavelength: 400 nm}
+  spot: {date: 2026-11-02, waist: 1.5 mm +- 2 %, waist_y: 100 um +- 2 %, profile: gauss}
+  collection: {date: 2026-11-02, geometry: edge, na: 0.1, filter: FELH0450, length: 0.5 mm +- 5 %}
+sample: {name: film 1}
+"""
+LASER_VALUES = {
+    "laser.output": "Open", "laser.rate": 0.0, "laser.divider": 1, "laser.base": 1000.0, "laser.locked": True,
+    "laser.wavelength": 400.6, "laser.errors": [], "laser.duration": 110.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def make_pulses(write: Write, lab: Any) -> Callable[..., Bench]:
+    """Make a bench with a picked laser over fake parameters, with text of its file replaced."""
+    kind = type(lab["sc10.state"])
+    lab.parameters.update({name: kind(name, object(), lab, value) for name, value in LASER_VALUES.items()})
+
+    def made(replace: Mapping[str, str] | None = None) -> Bench:
+        return Bench(read_bench(write(PULSE_BENCH, replace)), lab.resolve, lab.clock)
+
+    return made
+
+
+@pytest.fixture
+def pulses(make_pulses: Callable[..., Bench], lab: Any) -> Bench:
+    """A bench with a picked laser, in the dark as at the start of a run."""
+    found = make_pulses()
+    for role in found.roles.values():
+        role.begin()
+    lab.log.clear()
+    return found

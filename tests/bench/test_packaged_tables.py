@@ -15,6 +15,7 @@ from perovskite_meas.core import to_unit
 from perovskite_meas.procedures import PowerCalibration, TwoPhotonSaturation
 
 MICHELSON = tuple(f"virtual_michelson/bench{more}.yaml" for more in ("", "_smc100", "_gcs", "_kpz"))
+ASE = tuple(f"virtual_ase/bench{more}.yaml" for more in ("", "_2p", "_3p", "_maitai", "_chameleon"))
 PROCEDURES = {
     "virtual_confocal": (TwoPhotonSaturation(), PowerCalibration()),
     "virtual_michelson": (PowerCalibration(),),
@@ -23,7 +24,7 @@ PROCEDURES = {
 BENCHES = ("virtual_confocal/bench.yaml", "examples/two_photon_table/bench.yaml", *MICHELSON)
 
 
-@pytest.mark.parametrize("table", ["virtual_confocal/bench.yaml", *MICHELSON])
+@pytest.mark.parametrize("table", ["virtual_confocal/bench.yaml", *MICHELSON, *ASE])
 def test_the_virtual_tables_do_not_age(checkout: Path, table: str):
     path = checkout / "station_configs" / table
     for day in (dt.date(2026, 1, 1), dt.date(2050, 1, 1)):
@@ -48,7 +49,7 @@ def test_the_shipped_procedures_can_be_rehearsed_on_it(checkout: Path, table: st
         assert rehearsal.problems == []
 
 
-@pytest.mark.parametrize("table", BENCHES)
+@pytest.mark.parametrize("table", [*BENCHES, *ASE])
 def test_every_role_names_an_instrument_of_its_station(checkout: Path, table: str):
     spec = read_bench(checkout / "station_configs" / table)
     instruments = YAML(typ="safe").load(spec.station.read_text(encoding="utf-8"))["instruments"]

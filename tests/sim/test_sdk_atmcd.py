@@ -305,3 +305,75 @@ def test_every_function_that_the_free_wrapper_calls_is_there():
     called = set(re.findall(r"self\.dll\.(\w+)", inspect.getsource(wrapper)))
     assert len(called) > 60
     assert called - set(FUNCTIONS) == set()
+
+
+@pytest.fixture
+def pulses(table):
+    """Times at which the table's laser triggers the camera."""
+    times = np.arange(1, 100) / 10
+    table.camera.triggers = lambda t0, t1: times[(times > t0) & (times <= t1)]
+    return times
+
+
+def images(lib, first, last, kind=ctypes.c_int32, function="GetImages", size=None):
+    """Return code, counts and which frames are valid."""
+    size = 8 * (last - first + 1) if size is None else size
+    counts, begin, end = (kind * size)(), ctypes.c_long(), ctypes.c_long()
+    code = getattr(lib, function)(first, last, ctypes.byref(counts), size, ctypes.byref(begin), ctypes.byref(end))
+    return code, list(counts), (begin.value, end.value)
+
+
+def test_an_external_trigger_begins_each_frame_of_a_series(lib, table, pulses):
+    lib.SetExposureTime(ctypes.c_float(0.02))
+    lib.SetAcquisitionMode(3)
+    lib.SetNumberKinetics(3)
+    assert lib.SetTriggerMode(ctypes.c_int(1)) == OK
+    assert lib.SetTriggerMode(ctypes.c_int(10)) == P1INVALID
+    lib.StartAcquisition()
+    table.clock.sleep(0.25)
+    assert lib.SetTriggerMode(ctypes.c_int(0)) == ACQUIRING
+    assert told(lib.GetTotalNumberImagesAcquired) == (OK, 2)
+    assert lib.WaitForAcquisition() == OK
+    assert lib.WaitForAcquisition() == OK
+    assert table.clock.now() == pytest.approx(0.346, abs=0.02)
+    assert status(lib) == IDLE
+    assert [begin for begin, _ in table.camera.exposures] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_trigger_that_comes_too_early_is_missed(lib, table, pulses):
+    lib.SetExposureTime(ctypes.c_float(0.19))
+    lib.SetAcquisitionMode(5)
+    lib.SetTriggerMode(1)
+    lib.StartAcquisition()
+    table.clock.sleep(1.35)
+    assert status(lib) == ACQUIRING
+    assert [begin for begin, _ in table.camera.exposures] == pytest.approx([0.1, 0.4, 0.7, 1.0])
+
+
+def test_without_a_cable_for_the_trigger_nothing_is_exposed(lib, table):
+    lib.SetTriggerMode(1)
+    lib.StartAcquisition()
+    assert lib.WaitForAcquisitionTimeOut(5000) == NO_NEW_DATA
+    assert status(lib) == ACQUIRING
+    assert lib.AbortAcquisition() == OK
+
+
+def test_frames_are_handed_out_together_in_either_width(lib, table):
+    first, last = ctypes.c_int(), ctypes.c_int()
+    available = (ctypes.byref(first), ctypes.byref(last))
+    assert lib.GetNumberAvailableImages(*available) == NO_NEW_DATA
+    assert images(lib, 1, 1)[0] == NO_NEW_DATA
+    lib.SetExposureTime(ctypes.c_float(2.0))
+    lib.SetAcquisitionMode(3)
+    lib.SetNumberKinetics(4)
+    lib.StartAcquisition()
+    table.clock.sleep(7)
+    assert lib.GetNumberAvailableImages(*available) == OK
+    assert (first.value, last.value) == (1, 3)
+    assert images(lib, 1, 2) == (OK, EXPECTED * 2, (1, 2))
+    assert images(lib, 2, 3, ctypes.c_uint16, "GetImages16") == (OK, EXPECTED * 2, (2, 3))
+    assert images(lib, 0, 2)[0] == P1INVALID
+    assert images(lib, 1, 4)[0] == P2INVALID
+    assert images(lib, 1, 2, size=8)[0] == 20069
+    with pytest.raises(ctypes.ArgumentError, match="a pointer to c_int is needed"):
+        lib.GetImages(1, 1, (ctypes.c_int32 * 8)(), 8, 0, 0)

@@ -81,6 +81,19 @@ def test_single_scans_accumulations_and_series_are_the_light(ccd, table):
     assert ccd.ccd_data_rate().tolist() == pytest.approx([count / 2 for count in EXPECTED])
 
 
+def test_a_series_with_external_trigger_has_a_frame_for_each_pulse(ccd, table):
+    pulses = [0.3, 0.9, 1.0, 1.6, 2.0]
+    table.camera.triggers = lambda t0, t1: [t for t in pulses if t0 < t <= t1]
+    ccd.exposure_time(0.2)
+    ccd.acquisition_mode("kinetics")
+    ccd.number_kinetics(3)
+    ccd.trigger_mode("external")
+    assert ccd.ccd_data().shape == (3, 8)
+    assert [begin for begin, _ in table.camera.exposures] == [0.3, 0.9, 1.6]
+    counts, first, last = ccd.atmcd64d.get_images_by_value(2, 3, 16)
+    assert (len(counts), first, last) == (16, 2, 3)
+
+
 def test_its_endless_series_ends_with_the_loop(ccd):
     ccd.exposure_time(2.0)
     frames = ccd.yield_till_abort()

@@ -5,14 +5,20 @@ from __future__ import annotations
 from ...core import plugins
 from ...core.errors import UsageError, did_you_mean
 from .analyser import AnalyserAdapter
+from .armed_spectrometer import ArmedSpectrographAdapter, ArmedSpectrometerAdapter
 from .attenuator import AttenuatorAdapter
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
 from .counter import CounterAdapter
 from .cryostat import CryostatAdapter
 from .delay import DelayAdapter
+from .energy_meter import EnergyMeterAdapter
+from .filter import FilterAdapter
 from .focus import FocusingAdapter
 from .magnet import MagnetAdapter
 from .meter import PowerMeterAdapter
+from .positioner import PositionerAdapter
+from .pulse import PulseAdapter
+from .pulse_attenuator import PulseAttenuatorAdapter
 from .reference import ReferenceAdapter
 from .scanner import ScannerAdapter
 from .shutter import ShutterAdapter
@@ -23,15 +29,22 @@ from .waveplate import WaveplateAdapter
 
 __all__ = [
     "AnalyserAdapter",
+    "ArmedSpectrographAdapter",
+    "ArmedSpectrometerAdapter",
     "AttenuatorAdapter",
     "CounterAdapter",
     "CryostatAdapter",
     "DelayAdapter",
+    "EnergyMeterAdapter",
+    "FilterAdapter",
     "FocusingAdapter",
     "MagnetAdapter",
     "Option",
     "PlannedHandle",
+    "PositionerAdapter",
     "PowerMeterAdapter",
+    "PulseAdapter",
+    "PulseAttenuatorAdapter",
     "ReferenceAdapter",
     "RoleAdapter",
     "RoleSpec",
@@ -56,13 +69,16 @@ def kinds() -> tuple[str, ...]:
 def kind_of(role_name: str) -> str:
     """Return the kind that a role's name tells: 'sample_meter' is a meter, 'shutter_a' a shutter.
 
+    Of kinds that contain one another the longer one counts: 'energy_meter_b' is an energy meter.
+
     Raises:
-        UsageError: no word of the name is a kind, or two are.
+        UsageError: no part of the name is a kind, or two are.
     """
     known = kinds()
     if role_name in known:
         return role_name
-    found = sorted({word for word in role_name.lower().split("_") if word in known})
+    inside = [kind for kind in known if _holds(role_name.lower(), kind)]
+    found = [kind for kind in inside if not any(_holds(other, kind) for other in inside if other != kind)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -71,6 +87,10 @@ def kind_of(role_name: str) -> str:
     if hint.startswith("known"):
         hint = did_you_mean(role_name.rsplit("_", maxsplit=1)[-1], known)
     raise UsageError(f"{role_name!r} is no known kind of role; {hint} (or state kind: ...)")
+
+
+def _holds(name: str, part: str) -> bool:
+    return f"_{part}_" in f"_{name}_"
 
 
 def adapter_class(kind: str) -> type[RoleAdapter]:

@@ -16,7 +16,7 @@ from ..recordings import Recordings
 Check = Callable[[Mapping[str, Any], Mapping[str, Calibration]], dict[str, str]]
 """Takes the options of a role (defaults filled in, None for what has a problem of its own, without the targets) and the
 calibrations that could be read; returns what does not go together, by the option that is to be corrected."""
-OptionKind = Literal["target", "quantity", "point", "pairs", "setting", "flag", "calibration"]
+OptionKind = Literal["target", "quantity", "point", "pairs", "values", "setting", "flag", "calibration"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Option:
 
     Args:
         kind: 'target' (dotted name of a parameter), 'quantity', 'point' (list of two quantities), 'setting'
-            (a word or number handed to the instrument as it stands), 'flag' (yes or no), 'calibration' (its name) or
-            'pairs' (list of lists of two quantities).
+            (a word or number handed to the instrument as it stands), 'flag' (yes or no), 'calibration' (its name),
+            'pairs' (list of lists of two quantities) or 'values' (list of quantities, each with its sigma).
         doc: one line.
-        unit: unit of quantities and points; of a point also 'um or V', which is then kept as a third item; of pairs
-            both units, such as 'T, T/min'.
+        unit: unit of quantities, points and values; of a point also 'um or V', which is then kept as a third item; of
+            a quantity also 'um/V or um/mm', where what it belongs to has either unit; of pairs both units, such as
+            'T, T/min'.
         required: True where the role cannot do without.
         default: value where the file does not say; quantities in `unit`.
         least: least allowed quantity.
@@ -123,6 +124,10 @@ class Table:
         self.calibrations = calibrations
         self.attenuators = attenuators
         self.recordings = recordings or Recordings()
+        self.pulse_recordings: list[Any] = []
+        """Recordings of energy meters that run: while one waits, all are looked at."""
+        self.planned_pulses: list[float] = []
+        """Energies of the laser pulses of a dry run so far, in J at the sample."""
 
 
 class RoleAdapter:

@@ -27,9 +27,10 @@ class FocusingAdapter(ScannerAdapter):
 
     def planned(self, option: str, dotted: str, table: Table) -> Handle:
         """Return a focus in the middle of its range."""
+        if option != "z":
+            return super().planned(option, dotted, table)
         options = self.role.options
-        middle = sum(options["z_range"]) / 2 / options["z_scale"] if option == "z" else 0.0
-        return PlannedHandle(dotted, table.clock, middle)
+        return PlannedHandle(dotted, table.clock, sum(options["z_range"]) / 2 / options["z_scale"])
 
     def begin(self) -> None:
         """Take the present place for the emitter and the present focus for z = 0."""

@@ -8,6 +8,7 @@ from ...core.errors import HardwareFault
 from ..attempt import Bracket
 from ..handle import Handle
 from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
+from .words import same_word
 
 
 class ShutterAdapter(RoleAdapter):
@@ -57,7 +58,7 @@ class ShutterAdapter(RoleAdapter):
         self._handle.set(closed)
         self._last = closed
         self.clock.sleep(self.option("settle"))
-        if self.option("confirm") and not _same(answer := self._handle.get(), closed):
+        if self.option("confirm") and not same_word(answer := self._handle.get(), closed):
             raise HardwareFault(
                 f"{self.label} was told {closed!r} but reports {answer!r}: light may be on the sample; "
                 "block the beam by hand, then look at the shutter's interlock and cable"
@@ -66,7 +67,7 @@ class ShutterAdapter(RoleAdapter):
 
     def is_blocking(self) -> bool:
         """Return whether the shutter reports that it is closed; where it cannot, whether we closed it last."""
-        return _same(self._handle.get() if self.option("confirm") else self._last, self.option("closed"))
+        return same_word(self._handle.get() if self.option("confirm") else self._last, self.option("closed"))
 
     def exposure(self) -> Bracket[None]:
         """Open for the duration of a `with` block; blocked again however the block ends."""
@@ -78,9 +79,3 @@ class ShutterAdapter(RoleAdapter):
         self._last = None
         self._handle.set(self.option("open"))
         self.clock.sleep(self.option("settle"))
-
-
-def _same(answer: Any, word: Any) -> bool:
-    if isinstance(answer, str) and isinstance(word, str):
-        return answer.strip().lower() == word.strip().lower()
-    return bool(answer == word)

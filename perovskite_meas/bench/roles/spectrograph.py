@@ -143,5 +143,3 @@ class PlannedDial(PlannedHandle):
 
 
 SpectrometerAdapter.twin = PlannedSpectrometer
-SpectrometerAdapter.spectrograph = SpectrographAdapter
-PlannedSpectrometer.spectrograph = PlannedSpectrograph

@@ -49,7 +49,8 @@ def _impossible(options: Mapping[str, Any], calibrations: Mapping[str, Calibrati
 class SpectrometerAdapter(RoleAdapter):
     """Exposes a cold camera once and tells the wavelength in vacuum of each pixel.
 
-    Where the bench names a monochromator, the role is a `SpectrographAdapter`, which can move its window.
+    Where the bench names a monochromator, the role is a `SpectrographAdapter`, which can move its window; where it
+    says how the camera is armed, an `ArmedSpectrometerAdapter`, which takes frames while other things happen.
     """
 
     options: ClassVar = {
@@ -72,14 +73,22 @@ class SpectrometerAdapter(RoleAdapter):
         "approach": Option("quantity", "way up to every dial of the monochromator", unit="nm", default=2.0, least=0),
         "repeatability": Option("quantity", "1-sigma of where the grating arrives", unit="nm", least=0),
         "settle": Option("quantity", "wait after each move of the grating", unit="s", default=0.5, least=0),
+        "armed": Option("target", "whether it takes frames; true starts, false stops it"),
+        "frames": Option("target", "how many frames it takes once armed"),
+        "frames_taken": Option("target", "how many of them are there"),
+        "series": Option("target", "the frames so far, shape (frames, pixels)"),
+        "trigger": Option("target", "what a frame begins with"),
+        "external": Option("setting", "value of `trigger` for the laser's trigger", default="external"),
+        "internal": Option("setting", "value of `trigger` for frames one after another", default="internal"),
+        "frame_time": Option("quantity", "least time between two triggers beside the exposure", unit="s", least=0),
     }
     checks: ClassVar = (_impossible,)
-    spectrograph: ClassVar[type[SpectrometerAdapter] | None] = None
-    """What is made of it where the bench names a monochromator."""
+    variants: ClassVar[Mapping[tuple[bool, bool], type[SpectrometerAdapter]]] = {}
+    """What is made of it, by whether the bench names a monochromator, and how the camera is armed."""
 
     def __new__(cls, role: RoleSpec, table: Table) -> Self:
-        """Return a spectrograph where there is a monochromator: procedures tell them apart by their class."""
-        made = cls.spectrograph if "monochromator" in role.targets and cls.spectrograph is not None else cls
+        """Return what the bench describes: procedures tell the variants apart by their class."""
+        made = cls.variants.get(("monochromator" in role.targets, "armed" in role.targets), cls)
         return cast("Self", object.__new__(made))
 
     def __init__(self, role: RoleSpec, table: Table) -> None:
@@ -131,12 +140,12 @@ class SpectrometerAdapter(RoleAdapter):
         sensor = self._require_cold()
         self.guard.watch(ahead=seconds)
         counts, exposure = self._take(seconds)
-        full = self.option("full_scale")
-        return Spectrum(counts, exposure, 0 if full is None else int(np.count_nonzero(counts >= full)), sensor)
+        return self._spectrum(counts, exposure, sensor)
 
     def facts(self) -> dict[str, Any]:
         """Return what is stated of the camera."""
         units = {"gain": "1", "share": "1", "read_noise": "1", "full_scale": "1", "repeatability": "nm"}
+        units["frame_time"] = "s"
         return {
             name: quantity((self.option(name), 0.0), unit)
             for name, unit in units.items()
@@ -149,6 +158,10 @@ class SpectrometerAdapter(RoleAdapter):
         if name is not None:
             return dict(self.calibration(name).facts())
         return {"offset": quantity((0.0, self.option("accuracy")), "nm"), "source": self.role.targets["wavelengths"]}
+
+    def _spectrum(self, counts: NDArray[np.float64], exposure: float, sensor: float) -> Spectrum:
+        full = self.option("full_scale")
+        return Spectrum(counts, exposure, 0 if full is None else int(np.count_nonzero(counts >= full)), sensor)
 
     def _require_cold(self) -> float:
         """Return the temperature of the sensor; at first it may still be cooling, which is waited for in the dark."""
@@ -168,11 +181,16 @@ class SpectrometerAdapter(RoleAdapter):
         return sensor
 
     def _take(self, seconds: float) -> tuple[NDArray[np.float64], float]:
+        exposure = self._set_exposure(seconds)
+        return self._array(self.handles["use"].get(), "exposure"), exposure
+
+    def _set_exposure(self, seconds: float) -> float:
+        """Set the exposure and return the one that the camera then has, in s."""
         self.handles["exposure"].set(seconds)
         exposure = float(self.handles["exposure"].get())
         if not exposure > 0:
             raise ReplyError(f"{self.label}: the exposure was set to {seconds:g} s but reads {exposure:g} s")
-        return self._array(self.handles["use"].get(), "exposure"), exposure
+        return exposure
 
     def _array(self, answer: Any, what: str) -> NDArray[np.float64]:
         found = np.asarray(answer, np.float64)

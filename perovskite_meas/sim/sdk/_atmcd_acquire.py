@@ -15,6 +15,10 @@ from ._atmcd_calls import c_function, store, store_pixels
 from ._atmcd_camera import LONGEST, SHORTEST, SINGLE, UNTIL_ABORT, Acquisition, Camera
 
 _INT, _FLOAT = ctypes.c_int, ctypes.c_float
+_LOOK = 0.01
+"""s between two looks for a trigger."""
+_UNTRIGGERED = 1000.0
+"""s after which a wait without end for a trigger that does not come ends all the same, unlike the real one."""
 
 
 @c_function(idle=True)
@@ -68,6 +72,15 @@ def SetNumberKinetics(library: Any, number: int) -> int:
     if number < 1:
         return c.P1INVALID
     library.camera.kinetics = number
+    return c.SUCCESS
+
+
+@c_function(idle=True)
+def SetTriggerMode(library: Any, mode: int) -> int:
+    """Internal, or external: one exposure for each trigger."""
+    if mode not in (0, 1):
+        return c.P1INVALID
+    library.camera.external = mode == 1
     return c.SUCCESS
 
 
@@ -128,8 +141,11 @@ def _wait(camera: Camera, seconds: float) -> int:
     clock = camera.laboratory.clock
     run, left = camera.acquisition, seconds
     if run is not None and not run.advance() and not run.event:
-        until_end = run.due() - clock.now()
-        clock.sleep(max(0.0, min(until_end, left)))
+        left = min(left, _UNTRIGGERED) if math.isinf(run.due()) else left
+        end = clock.now() + left
+        while math.isinf(run.due()) and clock.now() < end:
+            clock.sleep(min(_LOOK, end - clock.now()))
+        clock.sleep(max(0.0, min(run.due(), end) - clock.now()))
         run.advance()
     if run is not None and run.event:
         run.event = False
@@ -139,7 +155,7 @@ def _wait(camera: Camera, seconds: float) -> int:
 
 @c_function()
 def GetAcquisitionProgress(library: Any, scans: Any, frames: Any) -> int:
-    run = _run(library)
+    run = run_of(library)
     store(scans, _INT, run.scans if run else 0)
     store(frames, _INT, run.complete if run else 0)
     return c.SUCCESS
@@ -147,14 +163,14 @@ def GetAcquisitionProgress(library: Any, scans: Any, frames: Any) -> int:
 
 @c_function()
 def GetTotalNumberImagesAcquired(library: Any, frames: Any) -> int:
-    run = _run(library)
+    run = run_of(library)
     store(frames, _INT, run.complete if run else 0)
     return c.SUCCESS
 
 
 @c_function()
 def GetNumberNewImages(library: Any, first: Any, last: Any) -> int:
-    run = _run(library)
+    run = run_of(library)
     if run is None or run.fetched >= run.complete:
         return c.NO_NEW_DATA
     store(first, _INT, run.fetched + 1)
@@ -166,13 +182,13 @@ def GetNumberNewImages(library: Any, first: Any, last: Any) -> int:
 def GetAcquiredData(library: Any, target: Any, size: int) -> int:
     if library.camera.acquiring:
         return c.ACQUIRING
-    run = _run(library)
+    run = run_of(library)
     return c.NO_NEW_DATA if run is None or not run.frames else _hand_out(target, size, np.concatenate(run.frames))
 
 
 @c_function()
 def GetMostRecentImage(library: Any, target: Any, size: int) -> int:
-    run = _run(library)
+    run = run_of(library)
     if run is None or not run.frames:
         return c.NO_NEW_DATA
     run.fetched = run.complete
@@ -181,7 +197,7 @@ def GetMostRecentImage(library: Any, target: Any, size: int) -> int:
 
 @c_function()
 def GetOldestImage(library: Any, target: Any, size: int) -> int:
-    run = _run(library)
+    run = run_of(library)
     if run is None or run.fetched >= run.complete:
         return c.NO_NEW_DATA
     place = max(0, len(run.frames) - (run.complete - run.fetched))
@@ -195,7 +211,7 @@ def FreeInternalMemory(library: Any) -> int:
     return c.SUCCESS
 
 
-def _run(library: Any) -> Acquisition | None:
+def run_of(library: Any) -> Acquisition | None:
     run: Acquisition | None = library.camera.acquisition
     if run is not None:
         run.advance()
@@ -218,7 +234,7 @@ def _unsupported(name: str) -> None:
 
 
 for _name in (
-    "GetImages GetNumberAvailableImages GetQE GetRelativeImageTimes PostProcessCountConvert PostProcessNoiseFilter "
+    "GetQE GetRelativeImageTimes PostProcessCountConvert PostProcessNoiseFilter "
     "PostProcessPhotonCounting SendSoftwareTrigger SetDriverEvent SetFastKineticsEx SetImage SetMultiTrack "
     "SetPhotonCountingDivisions SetPhotonCountingThreshold SetRandomTracks SetSingleTrack SetTriggerInvert"
 ).split():

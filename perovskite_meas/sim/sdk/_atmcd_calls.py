@@ -84,9 +84,9 @@ def store(target: Any, kind: Any, value: float | bytes) -> None:
     ctypes.memmove(ctypes.addressof(target), ctypes.addressof(made), ctypes.sizeof(made))
 
 
-def store_pixels(target: Any, counts: Any) -> None:
-    """Write 32-bit counts into an array of C or numpy."""
-    counts = np.ascontiguousarray(counts, np.int32)
+def store_pixels(target: Any, counts: Any, kind: Any = np.int32) -> None:
+    """Write counts of `kind` (32-bit if not told) into an array of C or numpy."""
+    counts = np.ascontiguousarray(counts, kind)
     if isinstance(target, np.ndarray):
         target[: counts.size] = counts
     else:

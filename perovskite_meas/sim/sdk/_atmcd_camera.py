@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
 from typing import Any
@@ -53,6 +54,7 @@ class Camera:
         self.exposure, self.accumulate_cycle, self.kinetic_cycle = 0.1, 0.0, 0.0
         self.accumulations = self.kinetics = 1
         self.mode = SINGLE
+        self.external = False
 
     def connect(self) -> int:
         """Initialise it; return a code."""
@@ -107,7 +109,7 @@ class Camera:
         """Begin to expose."""
         scans = self.accumulations if self.mode in (ACCUMULATE, KINETICS) else 1
         frames = {KINETICS: self.kinetics, FAST_KINETICS: self.kinetics, UNTIL_ABORT: None}.get(self.mode, 1)
-        self.acquisition = Acquisition(self.laboratory, self.timings(), scans, frames)
+        self.acquisition = Acquisition(self.laboratory, self.timings(), scans, frames, external=self.external)
 
 
 class Acquisition:
@@ -118,15 +120,25 @@ class Acquisition:
         timings: exposure, accumulation cycle, kinetic cycle, s.
         scans: exposures that make up a frame.
         frames: how many; None until aborted.
+        external: each exposure begins with a trigger of the World's; one that comes before it has been read out is
+            missed. A World without triggers has nothing in that socket.
     """
 
     def __init__(
-        self, laboratory: Laboratory, timings: tuple[float, float, float], scans: int, frames: int | None
+        self,
+        laboratory: Laboratory,
+        timings: tuple[float, float, float],
+        scans: int,
+        frames: int | None,
+        *,
+        external: bool = False,
     ) -> None:
         self._laboratory, self._scans, self._frames = laboratory, scans, frames
         self._exposure, self._accumulate, self._kinetic = timings
         self._start = laboratory.clock.now()
         self._world = laboratory.world
+        self._external, self._listening = external, self._start
+        self._trigger: float | None = None
         self._sum: NDArray[np.int64] | None = None
         self.frames: deque[NDArray[np.int64]] = deque(maxlen=BUFFERED)
         self.taken = 0
@@ -164,14 +176,26 @@ class Acquisition:
             self._sum = counts if self._sum is None else self._sum + counts
             self.taken += 1
             self.event = True
+            self._trigger, self._listening = None, begin + self._exposure + READOUT
             if self.taken % self._scans == 0:
                 self.frames.append(self._sum)
                 self._sum = None
         return self.finished
 
     def due(self) -> float:
-        """Return when the exposure under way will have been read out, s."""
+        """Return when the exposure under way will have been read out, s; inf if no trigger has begun one."""
         return self._begin() + self._exposure + READOUT
 
     def _begin(self) -> float:
+        if self._external:
+            return self._triggered()
         return self._start + self.complete * self._kinetic + self.scans * self._accumulate
+
+    def _triggered(self) -> float:
+        now = self._laboratory.clock.now()
+        if self._trigger is None and now > self._listening:
+            triggers = getattr(self._world.port("camera"), "triggers", None)
+            times = [] if triggers is None else triggers(self._listening, now)
+            self._trigger = float(times[0]) if len(times) else None
+            self._listening = now
+        return math.inf if self._trigger is None else self._trigger

@@ -61,10 +61,10 @@ def ShutDown(library: Any) -> int:
 
 @c_function()
 def GetCapabilities(library: Any, capabilities: Any) -> int:
-    """Single, accumulate, kinetics and run till abort; full vertical binning; internal trigger; an iDus of 16 bit."""
+    """Single, accumulate, kinetics, run till abort; vertical binning; internal, external trigger; iDus, 16 bit."""
     capabilities.ulAcqModes = 1 | 2 | 4 | 8
     capabilities.ulReadModes = 8
-    capabilities.ulTriggerModes = 1
+    capabilities.ulTriggerModes = 1 | 2
     capabilities.ulCameraType = 7
     capabilities.ulPixelMode = 4
     capabilities.ulSetFunctions = capabilities.ulGetFunctions = 0
@@ -238,5 +238,4 @@ _takes("SetOutputAmplifier", (0,))
 _takes("SetPhotonCounting", (0,))
 _takes("SetPreAmpGain", (0,))
 _takes("SetShutter", (0, 1), (0, 1), (), ())  # there is none: it cannot be closed
-_takes("SetTriggerMode", (0,))
 _takes("SetVSSpeed", (0,))

@@ -5,11 +5,13 @@ arrays, a Python float only inside a `c_float`, codes as return values (20002 is
 stand-in has not raises AttributeError, as ctypes does.
 
 Covered: finding, opening and identifying cameras; cooler and temperature; single scans, accumulation, kinetic series
-and run till abort with full vertical binning; waiting, aborting and fetching. One gain, one shift speed, the internal
-trigger, no shutter. Post-processing, images and tracks answer DRV_NOT_SUPPORTED.
+and run till abort with full vertical binning; waiting, aborting and fetching; the internal trigger, and the external
+one, which begins one exposure: a trigger that comes before that has been read out is missed. One gain, one shift speed,
+no shutter. Post-processing, images and tracks answer DRV_NOT_SUPPORTED.
 
 Source: names, arguments and codes as the free wrapper of qcodes_contrib_drivers uses and quotes them. Unverified
-without hardware: the code when another program has the camera, the margins between the temperature codes, and times.
+without hardware: the code when another program has the camera, the margins between the temperature codes, the codes
+for frames that are not there, that an exposure begins with its trigger whatever the keep-clean cycle does, and times.
 
 A serial number is the name of a virtual table, whose World has a part `camera`, or the path of its folder.
 """
@@ -20,7 +22,7 @@ from functools import partial
 from typing import Any
 
 from ..clock import SimClock
-from . import _atmcd_acquire, _atmcd_system  # noqa: F401 - they fill FUNCTIONS
+from . import _atmcd_acquire, _atmcd_images, _atmcd_system  # noqa: F401 - they fill FUNCTIONS
 from ._atmcd_calls import FUNCTIONS, Function
 from ._atmcd_camera import Camera
 from .laboratory import find, serials

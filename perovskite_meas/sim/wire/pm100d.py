@@ -73,7 +73,11 @@ class PM100D(WireDevice):
             joined: Reply = only + b"\n" if isinstance(only, bytes) else lambda: only() + b"\n"
         else:
             joined = lambda: b";".join(r if isinstance(r, bytes) else r() for r in replies) + b"\n"  # noqa: E731
-        self._reply(joined, max(self._now, self._busy) + self.turnaround)
+        self._send(joined)
+
+    def _send(self, reply: Reply) -> None:
+        """Send the replies to one line when the readings among them are over."""
+        self._reply(reply, max(self._now, self._busy) + self.turnaround)
 
     def clear(self) -> None:
         """Stop what is being measured and drop all buffers."""
@@ -188,9 +192,15 @@ class PM100D(WireDevice):
 def make(laboratory: Laboratory, entries: Sequence[Wiring]) -> PM100D:
     """Wire up one meter: `port`, and perhaps `serial` (else that of its USB address), `identity` and `sensor`."""
     entry = entries[0]
-    serial = entry.get("serial") or serial_number(entry["address"]) or "P0000001"
     return PM100D(
         laboratory.port(entry["port"]),
-        identity=entry.get("identity", f"THORLABS,PM100D,{serial},2.4.0"),
+        identity=identity(entry),
         sensor=entry.get("sensor", "S120C,12345678,01-Jan-2024,1,18,33"),
     )
+
+
+def identity(entry: Wiring) -> str:
+    """Return what a console of the wiring table says to `*IDN?`."""
+    serial = entry.get("serial") or serial_number(entry["address"]) or "P0000001"
+    found: str = entry.get("identity", f"THORLABS,PM100D,{serial},2.4.0")
+    return found

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..clock import SimClock
-from .device import Laboratory, WireDevice, Wiring
+from .device import Laboratory, Wiring
 from .faults import Faults
+from .prompt import BAD_ARGUMENT, UNKNOWN, PromptDevice
 
 OPENING, CLOSING = 0.008, 0.005
 """Seconds from the command until the blade is open, or closed."""
@@ -58,7 +59,7 @@ class ShutterFaults(Faults):
         self.interlock = False
 
 
-class SC10(WireDevice):
+class SC10(PromptDevice):
     """A controller and its shutter.
 
     Args:
@@ -68,7 +69,6 @@ class SC10(WireDevice):
     """
 
     faults: ShutterFaults
-    stop_bytes = b"\r"
 
     def __init__(self, gate: Any, clock: SimClock, *, identity: str) -> None:
         super().__init__(baud=9600, turnaround=0.002)
@@ -85,16 +85,6 @@ class SC10(WireDevice):
         if now >= self._until:
             self._enabled, self._until = False, float("inf")
         return self._enabled
-
-    def _split(self) -> bytes | None:
-        self._incoming[:] = self._incoming.replace(b"\n", b"")
-        return super()._split()
-
-    def _command(self, command: bytes, now: float) -> None:
-        self._reply(command + b"\r", now)
-        answer = self._answer(command.decode("ascii", "replace").strip(), now)
-        line = f"{answer}\r" if answer is not None else ""
-        self._reply(f"{line}> ".encode(), now + self.turnaround)
 
     def _answer(self, text: str, now: float) -> str | None:
         enabled = self.enabled(now)
@@ -118,12 +108,12 @@ class SC10(WireDevice):
             return str(self._settings[text[:-1]])
         if assigned and name in _LIMITS:
             return self._set(name, value)
-        return "Command error CMD_NOT_DEFINED"
+        return UNKNOWN
 
     def _set(self, name: str, value: str) -> str | None:
         low, high = _LIMITS[name]
         if not value.isdigit() or not low <= int(value) <= high:
-            return "Command error CMD_ARG_INVALID"
+            return BAD_ARGUMENT
         self._settings[name] = int(value)
         if name == "baud":
             self.baud = 115200 if int(value) else 9600

@@ -1,4 +1,4 @@
-"""What every world file says, whatever stands on the table: a beam, counting detectors, power heads, the wiring."""
+"""What world files say whatever stands on the table: the wiring, and where they are: beam, detectors, power heads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .quantity import In, Offset, OneOf, RadialOffset, Size, Switch, is_off
 
-TABLES = ("confocal", "michelson", "magneto")
+TABLES = ("confocal", "michelson", "magneto", "ase")
 """Kinds of optical table that this simulation knows."""
 
 
@@ -85,8 +85,17 @@ class BaseDetectors(Section):
     sample_head: Head
 
 
-class BaseImperfections(Section):
+class Sizes(Section):
     """What makes a measurement hard, each by name: a size, or off. `on`: the size stands in its own section."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_off(cls, raw: Any) -> Any:
+        return dict.fromkeys(cls.model_fields, "off") if is_off(raw) else raw
+
+
+class BaseImperfections(Sizes):
+    """What makes a measurement hard on a table with a focused beam and counting detectors."""
 
     meter_calibration: Annotated[float, Size("1", high=0.3)]
     meter_zero: Annotated[float, Size("W")]
@@ -104,22 +113,13 @@ class BaseImperfections(Section):
     afterpulsing: Annotated[float | None, Switch("1", high=0.5)]
     jitter: Annotated[float | None, Switch("ps", high=1e5)]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _all_off(cls, raw: Any) -> Any:
-        return dict.fromkeys(cls.model_fields, "off") if is_off(raw) else raw
 
-
-class TableConfig(Section):
+class WorldFile(Section):
     """A whole world file, as far as it is the same for all tables."""
 
     table: Annotated[str, OneOf(TABLES)] = TABLES[0]
     """Which optical table stands here."""
     seed: int = Field(ge=0)
-    laser: BaseLaser
-    optics: BaseOptics
-    detectors: BaseDetectors
-    imperfections: BaseImperfections
     instruments: dict[str, list[dict[str, str]]]
     """VISA address -> the devices behind it, each {device, port..., bus_address...}."""
 
@@ -135,6 +135,15 @@ class TableConfig(Section):
             if not _unplugged(entry)
         }
         return {**raw, "instruments": listed}
+
+
+class TableConfig(WorldFile):
+    """The world file of a table with a focused beam and counting detectors."""
+
+    laser: BaseLaser
+    optics: BaseOptics
+    detectors: BaseDetectors
+    imperfections: BaseImperfections
 
     def timing(self, name: str) -> TimingDetector:
         """Return what a detector of the tagger really does: its section, without the imperfections that are off."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from perovskite_meas.core.errors import UsageError
 from perovskite_meas.sim.clock import SimClock
 
 from .base import TableConfig
@@ -16,6 +17,7 @@ from .exposure import Exposure, Light
 from .meter import PowerHead
 from .noise import RandomWalk
 from .ports import Gate, Level, Rotation
+from .scene import Shot
 from .session import Session
 
 
@@ -54,6 +56,14 @@ class Front:
     def light_log(self) -> list[Light]:
         """Return every interval of light on the sample, as far as it has been followed."""
         return self._exposure.lights()
+
+    def shots(self) -> list[Shot]:
+        """Refuse: light counts by power and time here.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"the pulses of a {self._config.table} table are not counted one by one; see light_log()")
 
     def _ports(self) -> dict[str, Any]:
         """Return what instruments can touch on every table, by name."""

@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 from perovskite_meas.core.errors import ProblemsError, UsageError, did_you_mean
 from perovskite_meas.core.tables import tables_folder
 
-from .base import TABLES, TableConfig
+from .base import TABLES, WorldFile
 from .scenes import SCHEMAS, packaged
 
 FILE = "world.yaml"
@@ -22,7 +22,7 @@ KIND = "table"
 WIRING = "instruments"
 
 
-def load_config(path: Path | None, table: str) -> TableConfig:
+def load_config(path: Path | None, table: str) -> WorldFile:
     """Return the world of `path` laid over that of `table`.
 
     Mappings are merged key by key, so that a file need hold only what differs and a key that is deleted says what the
@@ -60,7 +60,7 @@ def load_config(path: Path | None, table: str) -> TableConfig:
     return parse_config(raw, str(source))
 
 
-def parse_config(raw: Mapping[str, Any], source: str) -> TableConfig:
+def parse_config(raw: Mapping[str, Any], source: str) -> WorldFile:
     """Return the checked world of the table that it is for; `source` names it in errors.
 
     Raises:

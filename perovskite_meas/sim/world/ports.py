@@ -17,6 +17,23 @@ class Diary(Protocol):
         """Clock time (s) before which nothing can be changed any more."""
 
 
+class Later:
+    """Stands in for a diary until that is made: parts of the table ask it how far the light has been followed.
+
+    Args:
+        start: clock time at which the world begins, s.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.diary: Diary | None = None
+        self._start = start
+
+    @property
+    def horizon(self) -> float:
+        """Clock time (s) before which nothing can be changed any more."""
+        return self._start if self.diary is None else self.diary.horizon
+
+
 class Rotation:
     """The mount that holds the wave plate.
 

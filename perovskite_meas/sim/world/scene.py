@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .exposure import Light
 
 Truth = float | str
 """A number in the unit of the world file, or a word."""
+
+
+class Shot(NamedTuple):
+    """One laser pulse that reached the sample."""
+
+    t: float
+    """s, clock time."""
+    joule: float
+    """Of the whole focus."""
+    fluence: float
+    """J/cm^2 in the middle of the focus."""
+    x_mm: float
+    """Where the sample's stage was."""
+    y_mm: float
 
 
 class Scene(Protocol):
@@ -21,6 +35,13 @@ class Scene(Protocol):
 
     def light_log(self) -> list[Light]:
         """Return every interval of light on the sample, as far as it has been followed."""
+
+    def shots(self) -> list[Shot]:
+        """Return every laser pulse that reached the sample, as far as the light has been followed.
+
+        Raises:
+            UsageError: the pulses of this table are not followed one by one.
+        """
 
     def truths(self) -> dict[str, Truth]:
         """Return every number and word that this table uses."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .base import TABLES, TableConfig
+from .ase.config import AseConfig
+from .base import TABLES, WorldFile
 from .config import WorldConfig
 from .confocal import Confocal
 from .front import Setting
@@ -10,10 +11,11 @@ from .magneto.config import MagnetoConfig
 from .michelson.config import MichelsonConfig
 from .scene import Scene
 
-SCHEMAS: dict[str, type[TableConfig]] = {
+SCHEMAS: dict[str, type[WorldFile]] = {
     "confocal": WorldConfig,
     "michelson": MichelsonConfig,
     "magneto": MagnetoConfig,
+    "ase": AseConfig,
 }
 """What a world file with this word under `table` may say."""
 
@@ -23,7 +25,7 @@ def packaged(kind: str) -> str:
     return f"virtual_{kind}"
 
 
-def make_scene(config: TableConfig, setting: Setting) -> Scene:
+def make_scene(config: WorldFile, setting: Setting) -> Scene:
     """Return what a world file puts on the table."""
     if isinstance(config, MichelsonConfig):
         from .michelson.scene import Michelson  # compiled loops, which the other table can do without
@@ -33,6 +35,10 @@ def make_scene(config: TableConfig, setting: Setting) -> Scene:
         from .magneto.scene import Magneto
 
         return Magneto(config, setting)
+    if isinstance(config, AseConfig):
+        from .ase.scene import Ase
+
+        return Ase(config, setting)
     if isinstance(config, WorldConfig):
         return Confocal(config, setting)
     raise TypeError(f"no kind of table goes with {type(config).__name__}; there are {', '.join(TABLES)}")

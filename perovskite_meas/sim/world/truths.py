@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import TableConfig
+from .base import TableConfig, WorldFile
 from .config import WorldConfig
 from .emitter import Emitter
 from .photons.tagger import INPUTS
@@ -35,7 +35,7 @@ def all_truths(config: WorldConfig, session: Session, emitter: Emitter) -> dict[
     return {**named_truths(config), **front_truths(config, session, INPUTS), **actual}
 
 
-def named_truths(config: TableConfig) -> dict[str, Truth]:
+def named_truths(config: WorldFile) -> dict[str, Truth]:
     """Return every entry of a world file under its whole name, and those of the sample under their last one, too."""
     nominal = dict(_flat("", config.model_dump(exclude={"instruments", "seed", "table"})))
     return nominal | {name.split(".")[-1]: value for name, value in nominal.items() if name.startswith("sample.")}

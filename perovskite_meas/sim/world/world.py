@@ -11,12 +11,12 @@ import numpy as np
 from perovskite_meas.core.errors import UsageError, did_you_mean
 from perovskite_meas.sim.clock import SimClock
 
-from .base import TableConfig
+from .base import WorldFile
 from .exposure import Light
 from .front import Setting
 from .load import load_config
 from .noise import generator
-from .scene import Truth
+from .scene import Shot, Truth
 from .scenes import make_scene
 
 
@@ -32,7 +32,7 @@ class World:
         lock: held while anything is read or changed.
     """
 
-    def __init__(self, config: TableConfig, seed: int, clock: SimClock) -> None:
+    def __init__(self, config: WorldFile, seed: int, clock: SimClock) -> None:
         if seed < 0:
             raise UsageError(f"seed {seed} is negative; a seed is an integer from 0 up")
         self.config, self.seed, self.clock = config, seed, clock
@@ -85,6 +85,16 @@ class World:
         with self.lock:
             self._scene.advance(self.clock.now())
             return self._scene.light_log()
+
+    def shots(self) -> list[Shot]:
+        """Return every laser pulse that reached the sample until now, oldest first.
+
+        Raises:
+            UsageError: the pulses of this table come too fast to be counted one by one.
+        """
+        with self.lock:
+            self._scene.advance(self.clock.now())
+            return self._scene.shots()
 
     def truth(self, name: str) -> Truth:
         """Return one truth in the unit of the world file; plain names include this session's draws.

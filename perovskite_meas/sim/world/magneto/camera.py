@@ -13,21 +13,15 @@ from numpy.typing import NDArray
 from perovskite_meas.core.air import to_vacuum
 from perovskite_meas.core.clock import Clock
 
+from ..cooler import ROOM, Cooled
 from ..detector import reach
 from ..noise import Floats
-from ..timeline import History
 from .ccd import Sensor
 from .cosmics import Cosmics
 from .drive import Drive
 from .grating import Grating
 from .light import HC, DetectedLight
 
-ROOM = 20.0
-"""degC of a sensor that is not cooled."""
-COLDEST = -95.0
-"""degC that the cooler reaches."""
-_COOLING = 60.0
-"""s: time constant of the cooler."""
 _SHORTEST = 100.0
 """nm: light of less does not come; an axis through zero ends there."""
 _MOVED, _MOVES = 0.002, 64
@@ -78,7 +72,7 @@ class Sight:
         return self._gratings[min(self._drive.turret(t), len(self._gratings)) - 1]
 
 
-class Camera:
+class Camera(Cooled):
     """A cooled CCD with all rows binned (port `camera`).
 
     Args:
@@ -103,11 +97,10 @@ class Camera:
         lock: threading.RLock,
         clock: Clock,
     ) -> None:
+        super().__init__(clock.now(), lock)
         self.pixels, self.full_scale = pixels, sensor.full_scale
         self._light, self._sight, self._sensor, self._cosmics = light, sight, sensor, cosmics
-        self._rng, self._lock, self._clock = rng, lock, clock
-        start = clock.now()
-        self._targets = History(start, (start, ROOM, ROOM))
+        self._rng, self._clock = rng, clock
 
     def spectrum(self, t0: float, t1: float) -> NDArray[np.int64]:
         """Return one exposure, fully binned, in counts, shape (pixels,); clock time in s, t1 not in the future.
@@ -133,18 +126,6 @@ class Camera:
                 t = (begin + end) / 2.0
                 found += self._light.spectrum(begin, end, self._sight.edges(t), self._sight.coarser(t))
             return found
-
-    def cool(self, celsius: float | None, t: float) -> None:
-        """Head for this sensor temperature from `t` on (clock time, s); None switches the cooler off."""
-        with self._lock:
-            target = ROOM if celsius is None else min(max(float(celsius), COLDEST), ROOM)
-            self._targets.put(t, (t, self.celsius(t), target))
-
-    def celsius(self, t: float) -> float:
-        """Return the temperature of the sensor at `t`, degC."""
-        with self._lock:
-            since, begin, target = self._targets.at(t)
-            return target + (begin - target) * math.exp(-max(0.0, t - since) / _COOLING)
 
 
 class Ocean:

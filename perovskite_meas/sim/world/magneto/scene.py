@@ -11,7 +11,7 @@ from ..detector import Detector
 from ..exposure import Exposure
 from ..front import Front, Setting
 from ..noise import RandomWalk
-from ..ports import Diary, Gate, Rotation
+from ..ports import Gate, Later, Rotation
 from ..scene import Truth
 from ..session import draw_session
 from ..timeline import History, Turn
@@ -43,19 +43,6 @@ _SENSOR_AT = -70.0
 """degC: `detectors.camera.dark_rate` is that of a sensor this cold."""
 
 
-class _Horizon:
-    """Stands in for the exposure until that is made: the parts around it are told how far light has been followed."""
-
-    def __init__(self, start: float) -> None:
-        self.diary: Diary | None = None
-        self._start = start
-
-    @property
-    def horizon(self) -> float:
-        """Clock time (s) before which nothing can be changed any more."""
-        return self._start if self.diary is None else self.diary.horizon
-
-
 class Magneto(Front):
     """A Scene: a nanocrystal in a field, and what takes its spectra and its decays.
 
@@ -69,7 +56,7 @@ class Magneto(Front):
     def __init__(self, config: MagnetoConfig, setting: Setting) -> None:
         seed, lock, start = setting.seed, setting.lock, setting.clock.now()
         sizes, sample, optics = config.imperfections, config.sample, config.optics
-        session, self._draws, diary = draw_session(config, seed), draw(config, seed), _Horizon(start)
+        session, self._draws, diary = draw_session(config, seed), draw(config, seed), Later(start)
         beam = Beam(config, seed, start, frame=_STEADY)
         self._coil = Coil(start, _magnetism(config, self._draws.field_scale), diary, lock)
         cryostat = config.cryostat

@@ -67,14 +67,15 @@ class Coarse:
     """The stage that carries the mirror of arm b.
 
     Args:
-        start: clock time at which the world begins, s; the stage stands at 0 mm then.
+        start: clock time at which the world begins, s.
         screw: between encoder and mirror.
         diary: what light has seen already is not changed.
         lock: of the world.
+        mm: where the stage stands then.
     """
 
-    def __init__(self, start: float, screw: Screw, diary: Diary, lock: threading.RLock) -> None:
-        self._moves = History(start, Move(start, 0.0, start, 0.0, 0.0))
+    def __init__(self, start: float, screw: Screw, diary: Diary, lock: threading.RLock, mm: float = 0.0) -> None:
+        self._moves = History(start, Move(start, mm, start, mm, mm))
         self._screw, self._diary, self._lock = screw, diary, lock
 
     def path(self, t0: float, mm0: float, t1: float, mm1: float) -> None:

@@ -1,0 +1,208 @@
+"""Least squares of the law to stripes of one fluence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2 as chi2_law
+
+from perovskite_meas.analyses.threshold.rows import Array
+
+from . import law
+from .bands import Seen
+from .law import Law, Pump, Stripes
+
+STEPS = np.array([0.02, 0.02, 0.5, 0.5, 0.02, 0.05, 0.05, 0.02, 1e-3, 1e-5])
+"""Of the numeric derivatives, by parameter."""
+MOST = 25
+"""Turns of the search."""
+CALM = 0.02
+"""Change of chi2 at which it ends."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of the parameters beforehand."""
+
+    middle: Array
+    """As `law.NAMES`."""
+    sigma: Array
+    """1-sigma."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The law fitted to some stripes."""
+
+    pump: Pump
+    seen: Seen
+    theta: Array
+    """As `law.NAMES`."""
+    levels: Array
+    """ln of the spontaneous light, (b,)."""
+    filters: Array
+    """ln of true over stated transmission, by place, (k,)."""
+    covariance: Array
+    """Of theta, levels, filters."""
+    chi2: float
+    freedom: int
+
+    @property
+    def p(self) -> float:
+        """Probability of a chi2 this large or larger."""
+        return float(chi2_law.sf(self.chi2, max(self.freedom, 1)))
+
+    @property
+    def widened(self) -> float:
+        """Factor on sigmas for what the law misses."""
+        return math.sqrt(max(1.0, self.chi2 / max(self.freedom, 1)))
+
+    def net(self, theta: Array | None = None) -> float:
+        """Return the net gain at its maximum in the middle of the pump, 1/cm."""
+        own = self.theta if theta is None else theta
+        pairs = np.exp(own[law.LN_PAIRS : law.LN_PAIRS + 1])
+        material = math.exp(own[law.LN_GAIN]) * float(law.relative_gain(pairs, self.pump)[0])
+        return material - float(own[law.LOSS])
+
+    @property
+    def net_sigma(self) -> float:
+        """1-sigma of the net gain, 1/cm."""
+        size = self.theta.size
+        slope = np.zeros(size)
+        for k in range(3):
+            moved = np.zeros(size)
+            moved[k] = STEPS[k] / 4
+            slope[k] = (self.net(self.theta + moved) - self.net(self.theta - moved)) / (2 * moved[k])
+        return self.widened * math.sqrt(float(slope @ self.covariance[:size, :size] @ slope))
+
+    def sigma(self, index: int) -> float:
+        """Return the 1-sigma of a parameter of `law.NAMES`."""
+        return self.widened * math.sqrt(float(self.covariance[index, index]))
+
+
+class Problem:
+    """Stripes of one fluence, the law, and what is known beforehand.
+
+    Args:
+        seen: what is fitted.
+        pump: of the law.
+        prior: of the parameters.
+        filters: relative 1-sigma of the transmission, by place of the filter.
+        reading: relative rms of one energy reading.
+    """
+
+    def __init__(self, seen: Seen, pump: Pump, prior: Prior, filters: dict[int, float], reading: float) -> None:
+        self.seen, self.pump, self.prior = seen, pump, prior
+        every = np.concatenate(seen.pulses)
+        self._law = Law(pump, Stripes(seen.length, seen.near, seen.borders, float(every.min()), float(every.max())))
+        self._filters = np.array([filters[step] for step in sorted(filters)])
+        self._place = np.searchsorted(sorted(filters), seen.step)
+        self._white = [seen.noise(row, reading) for row in range(seen.length.size)]
+        self._white = [tuple(_whitening(part) for part in pair) for pair in self._white]  # type: ignore[misc]
+        self._sloped = np.isfinite(seen.slope[:, 0])
+
+    def solve(self, theta: Array, levels: Array | None = None, filters: Array | None = None) -> Fit:
+        """Return the best fit from this start on."""
+        levels = self._first(theta) if levels is None else levels
+        filters = np.zeros(self._filters.size) if filters is None else filters
+        place = np.concatenate([theta, levels, filters])
+        damping, residual = 1e-3, self._residual(place)
+        best = float(residual @ residual)
+        for _ in range(MOST):
+            slope = self._slope(place, residual)
+            normal, pull = slope.T @ slope, slope.T @ residual
+            calm = True
+            for _ in range(6):
+                step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -pull)
+                step[: theta.size] = np.clip(step[: theta.size], -40 * STEPS, 40 * STEPS)
+                trial = self._residual(place + step)
+                new = float(trial @ trial)
+                if np.isfinite(new) and new < best:
+                    calm = best - new < CALM
+                    place, residual, best, damping = place + step, trial, new, max(damping / 10, 1e-7)
+                    break
+                damping *= 8
+            if calm:
+                break
+        size, bands = theta.size, levels.size
+        data = self._data(place)
+        return Fit(
+            self.pump, self.seen, place[:size], place[size : size + bands], place[size + bands :],
+            np.linalg.pinv(normal), best, data.size - bands - size,
+        )  # fmt: skip
+
+    def told(self, place: Array) -> tuple[Array, Array]:
+        """Return values and slopes of the law, both (n, b)."""
+        size, bands = len(law.NAMES), self.seen.value.shape[1]
+        theta, levels, filters = place[:size], place[size : size + bands], place[size + bands :]
+        share = np.exp(levels - levels.max())
+        share /= share.sum()
+        guided, alone = self._law(theta, share)
+        pulled = self._law.pulled(theta)
+        value, slope = np.empty_like(self.seen.value), np.full_like(self.seen.value, np.nan)
+        for row, x in enumerate(self.seen.pulses):
+            run = self._law.weights(x + pulled[0][row]) @ guided[row]
+            left = self._law.weights(x + pulled[1][row]) @ alone[row]
+            y = np.log(np.exp(run) + np.exp(left)[:, None] * share)
+            if self.seen.alone[row]:
+                value[row] = y.mean(axis=0)
+                if self._sloped[row]:
+                    off = x - x.mean()
+                    slope[row] = off @ y / float(off @ off)
+            else:
+                value[row] = np.log(np.exp(y).mean(axis=0))
+        return value + math.log(float(np.exp(levels).sum())) + filters[self._place][:, None], slope
+
+    def _data(self, place: Array) -> Array:
+        value, slope = self.told(place)
+        parts = []
+        for row, (white, sloped) in enumerate(self._white):
+            parts.append(white @ (value[row] - self.seen.value[row]))
+            if self._sloped[row]:
+                parts.append(sloped @ (slope[row] - self.seen.slope[row]))
+        return np.concatenate(parts)
+
+    def _residual(self, place: Array) -> Array:
+        size = len(law.NAMES)
+        known = (place[:size] - self.prior.middle) / self.prior.sigma
+        filters = place[size + self.seen.value.shape[1] :] / np.maximum(self._filters, 1e-6)
+        return np.concatenate([self._data(place), known, filters])
+
+    def _slope(self, place: Array, residual: Array) -> Array:
+        size, bands = len(law.NAMES), self.seen.value.shape[1]
+        found = np.zeros((residual.size, place.size))
+        for k in range(size):
+            moved = place.copy()
+            moved[k] += STEPS[k] / 4
+            found[:, k] = (self._residual(moved) - residual) / (STEPS[k] / 4)
+        at = 0
+        for row, (white, _) in enumerate(self._white):
+            found[at : at + bands, size : size + bands] = white
+            found[at : at + bands, size + bands + self._place[row]] = white.sum(axis=1)
+            at += bands * (2 if self._sloped[row] else 1)
+        last = np.arange(self._filters.size)
+        found[at + size + last, size + bands + last] = 1 / np.maximum(self._filters, 1e-6)
+        return found
+
+    def _first(self, theta: Array) -> Array:
+        shortest = int(np.argmin(self.seen.length + 1e3 * (self.seen.series != "stripe")))
+        levels = self.seen.value[shortest].copy()
+        for _ in range(2):
+            place = np.concatenate([theta, levels, np.zeros(self._filters.size)])
+            levels += self.seen.value[shortest] - self.told(place)[0][shortest]
+        return levels
+
+
+def without(prior: Prior, index: int) -> Prior:
+    """Return what is known without one parameter."""
+    sigma = prior.sigma.copy()
+    sigma[index] = 1e6
+    return replace(prior, sigma=sigma)
+
+
+def _whitening(covariance: Array) -> npt.NDArray[np.float64]:
+    found: Array = np.linalg.inv(np.linalg.cholesky(covariance))
+    return found

@@ -1,0 +1,106 @@
+"""Which lengths the law holds: fits of ever longer windows, and what their choice is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2 as chi2_law
+
+from perovskite_meas.analyses.threshold.rows import Array
+
+from .bands import Seen
+from .fit import Fit, Problem
+
+FEWEST = 4
+"""Lengths in a window."""
+MOST = 5
+"""Windows that are tried."""
+LEAST_P = 0.01
+"""Probability of chi2 below which a window, or what it has beyond the last, is not the law's."""
+HOPELESS = 1e-4
+"""The same of the shortest window: then no window holds."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Fits of windows of shortest lengths, and the one that is taken."""
+
+    fits: tuple[Fit, ...]
+    lengths: tuple[float, ...]
+    """Longest of each, cm."""
+    taken: int
+    spread: float
+    """1-sigma of the net gain by the choice of the window, 1/cm."""
+
+    @property
+    def chosen(self) -> Fit:
+        """Return the longest window that the law holds."""
+        return self.fits[self.taken]
+
+    @property
+    def held(self) -> float:
+        """Return its longest stripe, cm."""
+        return self.lengths[self.taken]
+
+
+def ends(length: Array) -> list[float]:
+    """Return the longest stripes of the windows to try, cm, rising.
+
+    Args:
+        length: of all stripes, cm.
+
+    Raises:
+        ValueError: fewer than four lengths.
+    """
+    different = np.unique(length)
+    if different.size < FEWEST:
+        raise ValueError(f"{different.size} lengths; a gain needs at least {FEWEST}")
+    numbers = np.unique(np.geomspace(FEWEST, different.size, MOST).round().astype(int))
+    return [float(different[number - 1]) for number in numbers]
+
+
+def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Windows:
+    """Fit windows of shortest stripes, short ones elsewhere and the first once more in each, until the law fails.
+
+    Source: Cerdan, "Variable stripe length method: influence of stripe length choice on measured optical gain", Opt.
+    Lett. (2017), unverified against the paper: the lengths must follow from the data.
+
+    Args:
+        seen: all exposures.
+        problem: makes the least squares of some of them.
+        theta: start.
+
+    Raises:
+        ValueError: fewer than four lengths.
+    """
+    stripe = seen.series == "stripe"
+    fits: list[Fit] = []
+    used: list[float] = []
+    taken, levels, filters = 0, None, None
+    for end in ends(seen.length[stripe]):
+        fit = problem(seen.only(~stripe | (seen.length <= end * (1 + 1e-9)))).solve(theta, levels, filters)
+        fits.append(fit)
+        used.append(end)
+        if len(fits) > 1:
+            last = fits[-2]
+            more = fit.chi2 - last.chi2, fit.freedom - last.freedom
+            fails = fit.p < LEAST_P or float(chi2_law.sf(max(more[0], 0.0), max(more[1], 1))) < LEAST_P
+            if fails and last.p > HOPELESS:
+                break
+        taken = len(fits) - 1
+        if math.isfinite(fit.chi2):
+            theta, levels, filters = fit.theta, fit.levels, fit.filters
+    return Windows(tuple(fits), tuple(used), taken, _spread(fits, taken))
+
+
+def _spread(fits: list[Fit], taken: int) -> float:
+    """Return by how much the windows before the chosen one differ from it beyond what their own noise explains."""
+    best, worst = fits[taken], 0.0
+    for other in fits[max(taken - 2, 0) : taken]:
+        # The longer window holds the shorter one's data: the difference scatters by the rest alone.
+        own = max(other.net_sigma**2 - best.net_sigma**2, 0.0)
+        worst = max(worst, (other.net() - best.net()) ** 2 - own)
+    return math.sqrt(worst)

@@ -1,0 +1,97 @@
+"""What the threshold analysis returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from perovskite_meas.core.value import Value
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """The threshold of amplified spontaneous emission by several estimators, and how far to trust them."""
+
+    threshold: Value | None
+    """Incident peak fluence at threshold by the estimator `primary`, J/cm^2; None where that one is refused."""
+    primary: str
+    """Name of that estimator."""
+    thresholds: Mapping[str, Value]
+    """Threshold by estimator, J/cm^2: soft_knee, segmented, linear_intercept, narrowing, gain_model. They are
+    different definitions: the gain model's is zero material gain, the others' where the emission takes off."""
+    refused: Mapping[str, str]
+    """Why an estimator gives nothing, by name."""
+    flags: Mapping[str, str]
+    """'ill-conditioned' by estimator, where its own sigma (without that of the fluence scale) exceeds 5 %."""
+    spread: float = field(metadata={"unit": "%"})
+    """Relative standard deviation of the estimators."""
+    systematics: Mapping[str, Mapping[str, float]]
+    """Relative 1-sigma by estimator and cause; in quadrature they are its systematic part."""
+    order: Value | None
+    """Exponent m of <N> ~ F^m, free in the full law of the spontaneous light; None with too few dim points."""
+    photons: int
+    """Pump photons per exciton, as stated."""
+    slope_log: float
+    """Straight slope of ln emission against ln fluence below threshold: below m, only to be plotted."""
+    gain: Mapping[str, Value]
+    """Other unknowns of the gain model: gain_length, loss_length, guided_part, biexciton_ratio; empty if refused."""
+    gain_law: str
+    """The saturation law that the data like best; empty if refused."""
+    charged_fraction: float
+    """Fraction of nanocrystals taken to hold a charge: decides which <N> is transparency."""
+    optical_depth: float | None
+    """ln of incident over transmitted pump light that was used; None where not stated."""
+    profile: str
+    """Across the stripe: gauss, top_hat or 'not stated'."""
+    reversible: str
+    """'reversible', 'irreversible' or 'not decidable', from up, down and return."""
+    threshold_ratio: Value | None
+    """Soft knee going down over that going up."""
+    signal_ratio: Value | None
+    """Emission going down over going up at equal fluence."""
+    return_ratio: Value | None
+    """Emission at the lowest fluence at the very end over the first visit."""
+    damage_slope: Value | None
+    """Change of ln emission below the knee per dose, cm^2/J."""
+    damage_per_shots: Value | None
+    """The same per 1000 pulses."""
+    fresh_scatter: Value | None
+    """Relative standard deviation of the threshold from place to place; None with fewer than two fresh spots."""
+    fresh_ratios: tuple[Value, ...]
+    """Threshold of each fresh spot over that of the main one."""
+    lasing: str
+    """'ASE', 'lasing' or 'not decidable'."""
+    evidence: tuple[str, ...]
+    """For that, in words."""
+    mode_contrast: Value | None
+    """Rms of the fine structure over the smooth spectrum above threshold."""
+    linewidth_below: Value
+    """Width (FWHM of the Gaussian of equal participation) below threshold, meV."""
+    linewidth_above: Value
+    """The same above threshold, meV."""
+    naive: Mapping[str, Value]
+    """soft_knee, segmented and gain_model of emission averaged by set point, J/cm^2, as if every pulse had that
+    energy: what the jitter of the pulse energy does to them, for comparison only."""
+    energy_jitter: float = field(metadata={"unit": "%"})
+    """Relative rms of the pulse energy about its set point, as measured."""
+    flicker: float = field(metadata={"unit": "%"})
+    """Relative rms of one recorded frame beyond photon and read noise, at known energy."""
+    recording: str
+    """'per shot' or 'per point'."""
+    collection: str
+    """Geometry of the collection, in words."""
+    filters: Mapping[str, Value]
+    """Transmission of each filter used, corrected by the series 'overlap'."""
+    verdict: str
+    """One line."""
+    points: Mapping[str, Any]
+    """One entry per group of pulses: fluence (J/cm^2), emission (electrons per pulse) with sigma, model, width (meV)
+    with sigma; and `up` and `down` alone. Emission is reduced to the mean energy of its group,
+    and a width stands at `width_fluence`, that of one pulse with the same spectrum."""
+    curves: Mapping[str, Any]
+    """Laws on a grid of fluences (J/cm^2): soft_knee, segmented, gain_model (electrons per pulse), width (meV)."""
+    spectra: Mapping[str, Any]
+    """Mean spectra in order of fluence: fluence (J/cm^2), wavelength (nm), and emission over each maximum."""
+    notes: tuple[str, ...]
+    """Everything a reader must know before quoting the number."""
