@@ -22,7 +22,8 @@ from perovskite_meas.core.roles import (
 )
 from perovskite_meas.core.units import show
 
-from ._ase_counted import Burst, Counted, Heads, Taking
+from ._ase_counted import Burst, Counted, Heads, Taking, missed
+from ._habits import afterwards
 
 _LOOK_EVERY = 10
 """The picker is watched while it holds before the first of so many bursts."""
@@ -69,10 +70,8 @@ class Bursts:
     def in_the_dark(self) -> Iterator[None]:
         """Block and hold now, and again however the block ends; first the shutter."""
         self._rest()
-        try:
+        with afterwards(self._shutter.block, self._pulse.hold):
             yield
-        finally:
-            self._rest()
 
     def fire(self, shots: int, joule: float, rate: float, taking: Taking | None = None) -> Burst:
         """Put `shots` pulses on the sample and return what was seen.
@@ -108,6 +107,10 @@ class Bursts:
             if self._pulse.gated() and (stray := len(recording.shots().times) - len(counted.shots.times)):
                 raise HardwareFault(_stray(stray))
         self._made += 1
+        if unseen := missed(_from(counted.shots, counted.first), rate):
+            log.warning("between %d pulses the meter seems to have missed %d; the row says so", shots, unseen)
+            self._ledger.fired(unseen * joule, unseen)
+            counted, in_step = counted._replace(uncertain=counted.uncertain + unseen), False
         return self._burst(counted, frames, seen, in_step, taking, took)
 
     def _burst(
@@ -204,10 +207,8 @@ class Bursts:
             yield armed
 
     def _rest(self) -> None:
-        try:
+        with afterwards(self._pulse.hold):
             self._shutter.block()
-        finally:
-            self._pulse.hold()
 
 
 _LOOK = "the picker does not hold; the shutter is closed, so block the beam by hand and look at picker and laser"

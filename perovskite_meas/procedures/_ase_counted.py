@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from perovskite_meas.core.roles import EnergyRecording, Shots, Spectrum
 
 SPARE = 2
@@ -29,7 +31,8 @@ class Burst:
     shots: Shots
     """The pulses on the sample."""
     uncertain: int
-    """Of these, pulses that came while the shutter was opening or closing, or before the picker held again."""
+    """Of these, pulses that came while the shutter was opening or closing, or before the picker held again; and pulses
+    between them that the meter seems to have missed."""
     frames: list[Spectrum]
     """In order; with a triggered camera the frame j is that of the pulse j where `paired`."""
     paired: bool
@@ -54,3 +57,20 @@ class Counted(NamedTuple):
     shots: Shots
     """All pulses of the recording."""
     uncertain: int
+
+
+def missed(seen: Shots, rate: float) -> int:
+    """Return how many pulses are missing between those that were seen, by the time between them.
+
+    Args:
+        seen: pulses on the sample; two that were read together bear one time, after a gap that is longer.
+        rate: pulses per second, in Hz.
+
+    Examples:
+        >>> import numpy as np
+        >>> even, together, gap = [1.0, 1.1, 1.2], [1.0, 1.2, 1.2], [1.0, 1.1, 1.5]
+        >>> [missed(Shots(np.array(times), np.ones(3), np.ones(3)), 10.0) for times in (even, together, gap)]
+        [0, 0, 3]
+    """
+    periods = np.rint(np.diff(seen.times) * rate)
+    return max(0, int(periods.sum()) - periods.size)

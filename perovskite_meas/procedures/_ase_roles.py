@@ -32,7 +32,7 @@ SHARED: tuple[Column, ...] = (
     Column("fluences", "J/cm^2", "of each pulse in order, then zeros", array=True),
     Column("heads", "J", "what the meter's head showed of each pulse, then zeros", array=True),
     Column("shots", "1", "pulses on the film"),
-    Column("uncertain", "1", "of these, pulses while shutter or picker moved"),
+    Column("uncertain", "1", "of these, pulses while shutter or picker moved; pulses that the meter missed"),
     Column("spectra", "1", "counts of each pixel as read, by frame, then zeros", array=True),
     Column("frames", "1", "frames that are there"),
     Column("paired", "1", "1 where each frame is that of one pulse, in order"),

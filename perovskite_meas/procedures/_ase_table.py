@@ -15,8 +15,14 @@ from ._ase_burst import Bursts
 from ._ase_counted import SPARE, Burst, Taking
 from ._ase_range import Range
 from ._ase_roles import NO_ANGLE, PER_SHOT, Roles, Settings
+from ._habits import afterwards
 
 Floats = NDArray[np.float64]
+
+_HIT = 3
+"""Pixels of one frame that a cosmic ray may fill."""
+_BRIGHTER = 1.5
+"""Times which the brightest pixel is brighter than the one after so many: a line is wider."""
 
 
 class Seen(NamedTuple):
@@ -62,13 +68,8 @@ class Table:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Block and hold now, and again however the block ends, and then move the film back to its first spot."""
-        with self._bursts.in_the_dark():
-            try:
-                yield
-            finally:
-                with self._bursts.in_the_dark():
-                    if self.roles.scanner is not None:
-                        self.roles.scanner.on_emitter()
+        with self._bursts.in_the_dark(), afterwards(self._back):
+            yield
 
     def begin(self) -> None:
         """Check the laser, set its rate, turn to the least light and to the lightest filter; all in the dark."""
@@ -113,7 +114,7 @@ class Table:
         with self.roles.spectrometer.armed(number, taking.seconds, triggered=False) as armed:
             self.roles.clock.sleep(number * (taking.seconds + self.roles.spectrometer.frame_time()))
             frames = armed.read()
-        self._darks += [shown(frame) for frame in frames]
+        self._darks += [_without_hits(shown(frame)) for frame in frames]
         return row | self._frames(frames)
 
     def expose(self, series: str, fluence: float, shots: int | None = None, drive: float | None = None) -> Seen:
@@ -136,6 +137,11 @@ class Table:
         burst = self._bursts.fire(number, reached / self._scale, self._rate, self._taking(number))
         row |= self._pulses(burst) | self._frames(burst.frames) | {"paired": int(burst.paired)}
         return self._seen(row, burst, fluence if drive is None else drive)
+
+    def _back(self) -> None:
+        with self._bursts.in_the_dark():
+            if self.roles.scanner is not None:
+                self.roles.scanner.on_emitter()
 
     def _taking(self, shots: int) -> Taking:
         if self._triggered:
@@ -196,7 +202,7 @@ class Table:
     def _seen(self, row: dict[str, Any], burst: Burst, drive: float) -> Seen:
         number = max(row["shots"], 1)
         light = np.array([shown(frame) for frame in burst.frames] or [np.zeros(self._wavelength.size)])
-        light = light - (np.mean(self._darks, axis=0) if self._darks else 0.0)
+        light = _without_hits(light - (np.mean(self._darks, axis=0) if self._darks else 0.0))
         through = self.ranges.transmission * number
         gathered = 1 if self._triggered else number
         full = bool(row["saturated"])
@@ -215,6 +221,16 @@ class Table:
         padded = np.zeros(self._room)
         padded[: min(self._room, numbers.size)] = numbers[: self._room]
         return padded
+
+
+def _without_hits(counts: Floats) -> Floats:
+    """Return frames, shape (..., pixels), in which the few pixels that a cosmic ray fills are no brighter than others.
+
+    For the choice of filters and the watch for damage alone; the rows keep what was read.
+    """
+    base = np.median(counts, axis=-1, keepdims=True)
+    others = np.partition(counts, -1 - _HIT, axis=-1)[..., -1 - _HIT, None]
+    return np.minimum(counts, base + _BRIGHTER * (others - base))
 
 
 def shown(frame: Spectrum) -> Floats:

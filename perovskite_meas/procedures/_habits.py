@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,6 +18,29 @@ def beside_emitter(scanner: Scanner) -> Iterator[None]:
         yield
     finally:
         scanner.on_emitter()
+
+
+@contextmanager
+def afterwards(*actions: Callable[[], object]) -> Iterator[None]:
+    """Do all of these at the end of a `with` block however it ends, each whatever became of the others.
+
+    What ended the block is what is raised, and carries as notes what failed then; else the first of those is raised.
+    """
+    first: BaseException | None = None
+    try:
+        yield
+    except BaseException as error:
+        first = error
+    for action in actions:
+        try:
+            action()
+        except BaseException as more:
+            if first is None or isinstance(first, GeneratorExit):
+                first = more
+            else:
+                first.add_note(f"and then {type(more).__name__}: {more}")
+    if first is not None:
+        raise first
 
 
 def set_power(attenuator: Attenuator | None, watt: float) -> None:

@@ -164,7 +164,7 @@ def measured(case: Case, seed: int, folder: Path, *, noisy: bool = True) -> tupl
     path.write_text(written(case, drawn, noisy=noisy), encoding="utf-8")
     settings = {"photons": case.photons, "fluences": sweep(case, 28), **case.settings}
     if not noisy:
-        settings |= dict(QUIET, fluences=sweep(case, 90))
+        settings |= QUIET | {"fluences": sweep(case, 56)}
     procedure = ASEFluence(**settings)
     with load_bench(BENCHES[case.photons], world=path, seed=seed) as bench:
         rows = list(procedure.measure(**bench.bind(procedure)))
@@ -178,7 +178,7 @@ def measured(case: Case, seed: int, folder: Path, *, noisy: bool = True) -> tupl
 
 
 QUIET: dict[str, Any] = {
-    "recording": "per point", "shots": 2, "scout": 0, "down": False, "check_every": 0, "fresh_spots": 0, "polarised": 0
+    "recording": "per point", "shots": 2, "down": False, "check_every": 0, "fresh_spots": 0, "polarised": 0
 }  # fmt: skip
 """Settings of a run without noise."""
 

@@ -50,7 +50,7 @@ CASES = (
     Case("two photons, per point", 2, share=0.2, settings=PER_POINT, reversible="reversible", lasing="ASE",
          goals=GOALS, honest=PULLED, order=0.1),
     Case("three photons", 3, share=0.5, reversible="reversible", lasing="ASE", goals=GOALS, honest=PULLED, order=0.1),
-    Case("charged", base="ase_charged", stated=CHARGED, ends=("0.12 uJ/cm^2", "8 uJ/cm^2"), share=0.5, reversible="reversible",
+    Case("charged", base="ase_charged", stated=CHARGED, ends=("0.12 uJ/cm^2", "12 uJ/cm^2"), share=0.5, reversible="reversible",
          lasing="ASE", goals=GOALS, honest=PULLED, order=0.1),
     Case("packaged", vary=False, share=0.2, reversible="reversible", lasing="ASE", goals=GOALS, order=0.1),
     Case("saturation x10", world={"sample.saturation": 30}, share=0.1, lasing="ASE", goals=GOALS),

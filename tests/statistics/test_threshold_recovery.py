@@ -1,4 +1,4 @@
-"""Recovery of thresholds over many seeds: bias and scatter of every estimator, orders, verdicts, and the naive estimate.
+"""Recovery of thresholds over many seeds: every estimator, orders, verdicts, and the naive estimates.
 
 Films are those of the virtual laboratory (one guided mode, gain that falls as the light grows) and of an independent
 forward model (rays that amplify each on their own); neither is the law that the analysis fits.
@@ -162,8 +162,10 @@ def measure(case: Case, seeds: int) -> Table:
 
 
 def report(case: Case, table: Table) -> str:
-    lines = [f"\n{case.name}: {len(table.orders)} seeds, reversible {table.verdicts.count('reversible')}, ASE "
-             f"{table.lasing.count('ASE')}, order {np.mean(table.orders):.3f} +- {np.std(table.orders):.3f}"]  # fmt: skip
+    lines = [
+        f"\n{case.name}: {len(table.orders)} seeds, reversible {table.verdicts.count('reversible')}, "
+        f"ASE {table.lasing.count('ASE')}, order {np.mean(table.orders):.3f} +- {np.std(table.orders):.3f}"
+    ]
     for name in table.errors:
         error, pull = np.array(table.errors[name]), np.array(table.pulls[name])
         naive = f", by set points {np.median(table.naive[name]):+.1f} %" if name in table.naive else ""

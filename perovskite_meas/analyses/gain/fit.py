@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,11 @@ from . import law
 from .bands import Seen
 from .law import Law, Pump, Stripes
 
-STEPS = np.array([0.02, 0.02, 0.5, 0.5, 0.02, 0.05, 0.05, 0.02, 1e-3, 1e-5])
+STEPS = np.array([0.02, 0.02, 0.5, 0.5, 0.02, 0.05, 0.05, 0.02, 1e-3, 1e-5, 0.5, 0.02])
 """Of the numeric derivatives, by parameter."""
 MOST = 25
 """Turns of the search."""
-CALM = 0.02
+CALM = 0.05
 """Change of chi2 at which it ends."""
 
 
@@ -51,6 +51,11 @@ class Fit:
     freedom: int
 
     @property
+    def place(self) -> Array:
+        """Return theta, levels and filters in one."""
+        return np.concatenate([self.theta, self.levels, self.filters])
+
+    @property
     def p(self) -> float:
         """Probability of a chi2 this large or larger."""
         return float(chi2_law.sf(self.chi2, max(self.freedom, 1)))
@@ -65,14 +70,14 @@ class Fit:
         own = self.theta if theta is None else theta
         pairs = np.exp(own[law.LN_PAIRS : law.LN_PAIRS + 1])
         material = math.exp(own[law.LN_GAIN]) * float(law.relative_gain(pairs, self.pump)[0])
-        return material - float(own[law.LOSS])
+        return material - float(own[law.LOSS] + own[law.EXCESS])
 
     @property
     def net_sigma(self) -> float:
         """1-sigma of the net gain, 1/cm."""
         size = self.theta.size
         slope = np.zeros(size)
-        for k in range(3):
+        for k in (law.LN_GAIN, law.LN_PAIRS, law.LOSS, law.EXCESS):
             moved = np.zeros(size)
             moved[k] = STEPS[k] / 4
             slope[k] = (self.net(self.theta + moved) - self.net(self.theta - moved)) / (2 * moved[k])
@@ -96,13 +101,16 @@ class Problem:
 
     def __init__(self, seen: Seen, pump: Pump, prior: Prior, filters: dict[int, float], reading: float) -> None:
         self.seen, self.pump, self.prior = seen, pump, prior
+        self._reading, self._known = reading, filters
         every = np.concatenate(seen.pulses)
         self._law = Law(pump, Stripes(seen.length, seen.near, seen.borders, float(every.min()), float(every.max())))
         self._filters = np.array([filters[step] for step in sorted(filters)])
         self._place = np.searchsorted(sorted(filters), seen.step)
-        self._white = [seen.noise(row, reading) for row in range(seen.length.size)]
-        self._white = [tuple(_whitening(part) for part in pair) for pair in self._white]  # type: ignore[misc]
+        pairs = [seen.noise(row, reading) for row in range(seen.length.size)]
         self._sloped = np.isfinite(seen.slope[:, 0])
+        self._white = np.array([_whitening(value) for value, _ in pairs])
+        self._steep = np.array([_whitening(slope) for _, slope in pairs])[self._sloped]
+        self._pulses, self._mean, self._rise = _padded(seen.pulses)
 
     def solve(self, theta: Array, levels: Array | None = None, filters: Array | None = None) -> Fit:
         """Return the best fit from this start on."""
@@ -134,36 +142,52 @@ class Problem:
             np.linalg.pinv(normal), best, data.size - bands - size,
         )  # fmt: skip
 
-    def told(self, place: Array) -> tuple[Array, Array]:
-        """Return values and slopes of the law, both (n, b)."""
+    def of(self, seen: Seen) -> Problem:
+        """Return the same for other exposures."""
+        return Problem(seen, self.pump, self.prior, self._known, self._reading)
+
+    def covariance(self, row: int) -> tuple[Array, Array]:
+        """Return the covariances of value and slope of one exposure, both (b, b)."""
+        return self.seen.noise(row, self._reading)
+
+    def at_reference(self, place: Array) -> Array:
+        """Return ln of the light of every exposure at the reference fluence, without its filter, (n, b)."""
         size, bands = len(law.NAMES), self.seen.value.shape[1]
-        theta, levels, filters = place[:size], place[size : size + bands], place[size + bands :]
+        theta, levels = place[:size], place[size : size + bands]
         share = np.exp(levels - levels.max())
         share /= share.sum()
         guided, alone = self._law(theta, share)
         pulled = self._law.pulled(theta)
-        value, slope = np.empty_like(self.seen.value), np.full_like(self.seen.value, np.nan)
-        for row, x in enumerate(self.seen.pulses):
-            run = self._law.weights(x + pulled[0][row]) @ guided[row]
-            left = self._law.weights(x + pulled[1][row]) @ alone[row]
-            y = np.log(np.exp(run) + np.exp(left)[:, None] * share)
-            if self.seen.alone[row]:
-                value[row] = y.mean(axis=0)
-                if self._sloped[row]:
-                    off = x - x.mean()
-                    slope[row] = off @ y / float(off @ off)
-            else:
-                value[row] = np.log(np.exp(y).mean(axis=0))
+        run = np.einsum("nk,nkb->nb", self._law.weights(pulled[0]), guided)
+        left = np.einsum("nk,nk->n", self._law.weights(pulled[1]), alone)
+        found: Array = np.log(np.exp(run) + np.exp(left)[:, None] * share) + math.log(float(np.exp(levels).sum()))
+        return found
+
+    def told(self, place: Array, raised: float = 0.0) -> tuple[Array, Array]:
+        """Return values and slopes of the law, both (n, b), the gain's line raised by so much of its maximum."""
+        size, bands = len(law.NAMES), self.seen.value.shape[1]
+        theta, levels, filters = place[:size], place[size : size + bands], place[size + bands :]
+        share = np.exp(levels - levels.max())
+        share /= share.sum()
+        guided, alone = self._law(theta, share, raised)
+        pulled = self._law.pulled(theta)
+        run = self._law.weights(self._pulses + pulled[0][:, None]) @ guided
+        left = np.einsum("njk,nk->nj", self._law.weights(self._pulses + pulled[1][:, None]), alone)
+        light = np.exp(run) + np.exp(left)[..., None] * share
+        y = np.log(light)
+        value = np.where(
+            self.seen.alone[:, None],
+            np.einsum("nj,njb->nb", self._mean, y),
+            np.log(np.einsum("nj,njb->nb", self._mean, light)),
+        )
+        slope = np.where(self._sloped[:, None], np.einsum("nj,njb->nb", self._rise, y), np.nan)
         return value + math.log(float(np.exp(levels).sum())) + filters[self._place][:, None], slope
 
     def _data(self, place: Array) -> Array:
         value, slope = self.told(place)
-        parts = []
-        for row, (white, sloped) in enumerate(self._white):
-            parts.append(white @ (value[row] - self.seen.value[row]))
-            if self._sloped[row]:
-                parts.append(sloped @ (slope[row] - self.seen.slope[row]))
-        return np.concatenate(parts)
+        off = (self._white @ (value - self.seen.value)[..., None]).ravel()
+        steep = (self._steep @ (slope - self.seen.slope)[self._sloped][..., None]).ravel()
+        return np.concatenate([off, steep])
 
     def _residual(self, place: Array) -> Array:
         size = len(law.NAMES)
@@ -178,11 +202,11 @@ class Problem:
             moved = place.copy()
             moved[k] += STEPS[k] / 4
             found[:, k] = (self._residual(moved) - residual) / (STEPS[k] / 4)
-        at = 0
-        for row, (white, _) in enumerate(self._white):
-            found[at : at + bands, size : size + bands] = white
-            found[at : at + bands, size + bands + self._place[row]] = white.sum(axis=1)
-            at += bands * (2 if self._sloped[row] else 1)
+        rows = len(self._white)
+        found[: rows * bands, size : size + bands] = self._white.reshape(-1, bands)
+        through = self._white.sum(axis=2)[..., None] * np.eye(self._filters.size)[self._place][:, None, :]
+        found[: rows * bands, size + bands :] = through.reshape(rows * bands, -1)
+        at = (rows + len(self._steep)) * bands
         last = np.arange(self._filters.size)
         found[at + size + last, size + bands + last] = 1 / np.maximum(self._filters, 1e-6)
         return found
@@ -196,11 +220,15 @@ class Problem:
         return levels
 
 
-def without(prior: Prior, index: int) -> Prior:
-    """Return what is known without one parameter."""
-    sigma = prior.sigma.copy()
-    sigma[index] = 1e6
-    return replace(prior, sigma=sigma)
+def _padded(pulses: tuple[Array, ...]) -> tuple[Array, Array, Array]:
+    """Return ln fluences, and what makes mean and slope of their light, all (n, most pulses)."""
+    most = max(one.size for one in pulses)
+    logs, mean, rise = (np.zeros((len(pulses), most)) for _ in range(3))
+    for row, x in enumerate(pulses):
+        off = x - x.mean()
+        logs[row, : x.size], mean[row, : x.size] = x, 1 / x.size
+        rise[row, : x.size] = off / max(float(off @ off), 1e-12)
+    return logs, mean, rise
 
 
 def _whitening(covariance: Array) -> npt.NDArray[np.float64]:

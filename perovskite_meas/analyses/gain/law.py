@@ -15,17 +15,25 @@ import numpy as np
 from perovskite_meas.analyses.threshold.rows import Array
 
 NAMES = (
-    "ln_gain", "ln_pairs", "loss", "centre", "ln_width", "ln_saturation", "coupling", "slope", "middle", "offset"
+    "ln_gain", "ln_pairs", "loss", "centre", "ln_width", "ln_saturation", "coupling", "slope", "middle", "offset",
+    "excess", "stretch",
 )  # fmt: skip
-LN_GAIN, LN_PAIRS, LOSS, CENTRE, LN_WIDTH, LN_SATURATION, COUPLING, SLOPE, MIDDLE, OFFSET = range(len(NAMES))
+"""ln of the gain at full inversion (1/cm) and of <N> at the reference fluence; loss where nothing is pumped (1/cm);
+middle (meV) and ln FWHM of the gain's line; ln of the light (of full spontaneous emission from 1 cm) that halves the
+gain; logit of the share of the spontaneous light that runs along the stripe; what ln of that light misses per ln <N>;
+middle of the pump from the film's edge, what every length is too short by (cm); loss where it is pumped, beyond the
+other (1/cm); ln of the pump's true over its stated extent along the stripe."""
+LN_GAIN, LN_PAIRS, LOSS, CENTRE, LN_WIDTH, LN_SATURATION, COUPLING, SLOPE, MIDDLE, OFFSET, EXCESS, STRETCH = range(len(NAMES))
 ACROSS = 12
 """Slices across half the stripe."""
 REACH = 1.6
 """Farthest slice in 1/e^2 radii."""
 NODES = 7
 """Fluences at which light is computed; those of the pulses lie between."""
-LONGEST = 0.0035
+LONGEST = 0.005
 """cm: steps along the stripe are not longer."""
+KEPT = 12
+"""Results that are kept: half of the parameters change nothing of how light grows."""
 COLOURS = 2
 """In each band: by its edges light grows at rates too different for one."""
 PLACES = np.polynomial.legendre.leggauss(COLOURS)[0]
@@ -118,30 +126,33 @@ class Law:
         self._fluence = self._mid + self._half * points
         self._lagrange = np.linalg.inv(np.polynomial.chebyshev.chebvander(points, NODES - 1))
         self._where = np.unique(stripes.length, return_inverse=True)
-        self._known: tuple[tuple[float, ...], Array] = ((), np.empty(0))
+        self._kept: dict[tuple[float, ...], Array] = {}
 
-    def __call__(self, theta: Array, shape: Array) -> tuple[Array, Array]:
+    def __call__(self, theta: Array, shape: Array, raised: float = 0.0) -> tuple[Array, Array]:
         """Return ln of the light of every stripe at the nodes of fluence: what ran along it, (n, NODES, b), and what
         left at once, of all bands, (n, NODES).
 
         Args:
             theta: as in `NAMES`.
             shape: of the spontaneous emission, its sum is 1, (b,).
+            raised: added to the gain's line in every band.
         """
         lengths, index = self._where
         u = (self._fluence[:, None] + self._across).ravel()
         pairs = np.exp(np.clip(theta[LN_PAIRS] + self.pump.photons * u, -30, 6))
         gain = math.exp(theta[LN_GAIN]) * relative_gain(pairs, self.pump)
         source = emission(pairs, self.pump) * np.exp(theta[SLOPE] * self.pump.photons * u)
-        lines = line(self.stripes.borders, theta[CENTRE], math.exp(theta[LN_WIDTH]))
+        lines = line(self.stripes.borders, theta[CENTRE], math.exp(theta[LN_WIDTH])) + raised
         along = np.clip(lengths + theta[OFFSET], 1e-5, None)
-        key = (*theta[[LN_GAIN, LN_PAIRS, LOSS, CENTRE, LN_WIDTH, LN_SATURATION, SLOPE, OFFSET]].tolist(), *shape.tolist())
-        if key != self._known[0]:
-            grown = grow(gain, source, along, lines, theta[LOSS], math.exp(theta[LN_SATURATION]), shape)
-            fold = grown.reshape(len(lengths), NODES, self._shares.size, -1)
-            self._known = key, np.log(self._shares @ fold)
+        loss = theta[LOSS] + theta[EXCESS]
+        key = (*np.delete(theta, (LOSS, EXCESS, COUPLING, MIDDLE, STRETCH)).tolist(), loss, raised, *shape.tolist())
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            grown = grow(gain, source, along, lines, loss, math.exp(theta[LN_SATURATION]), shape)
+            self._kept[key] = np.log(self._shares @ grown.reshape(len(lengths), NODES, self._shares.size, -1))
         coupling = 1 / (1 + math.exp(-theta[COUPLING]))
-        guided = math.log(coupling) + self._known[1]
+        guided = math.log(coupling) + self._kept[key]
         alone = np.log((1 - coupling) * along[:, None] * (source.reshape(NODES, -1) @ self._shares))
         return guided[index] - (theta[LOSS] * self.stripes.near)[:, None, None], alone[index]
 
@@ -152,9 +163,10 @@ class Law:
         if not math.isfinite(self.pump.waist):
             return np.zeros(self.stripes.length.size), np.zeros(self.stripes.length.size)
         pairs = np.exp(theta[LN_PAIRS : LN_PAIRS + 1])
-        net = math.exp(theta[LN_GAIN]) * float(relative_gain(pairs, self.pump)[0]) - theta[LOSS]
+        net = math.exp(theta[LN_GAIN]) * float(relative_gain(pairs, self.pump)[0]) - theta[LOSS] - theta[EXCESS]
         places = (ALONG + 1) / 2 * self.stripes.length[:, None]
-        here = -2 * ((self.stripes.near[:, None] + places - theta[MIDDLE]) / self.pump.waist) ** 2
+        waist = self.pump.waist * math.exp(theta[STRETCH])
+        here = -2 * ((self.stripes.near[:, None] + places - theta[MIDDLE]) / waist) ** 2
         # Where the pump is weaker by du at x, light from behind x loses: d ln I ~ e^{g l} - e^{g x}.
         rise = np.clip(net * self.stripes.length, -20, 20)[:, None]
         rise = np.where(np.abs(rise) < 1e-3, 1e-3, rise)
@@ -186,7 +198,10 @@ def grow(
             # Half a step on, by the mean rate of all colours: gain saturates by the light there.
             entering = total + born * step / 2
             rate = ((light + fresh * step / 2) @ lines) / entering
-            middle = entering * np.exp(np.clip((gain * rate / (1 + entering / saturation) - loss) * step / 2, -9, 9))
+            middle = entering
+            for _ in range(2):
+                mean = (entering + middle) / 2
+                middle = entering * np.exp(np.minimum((gain * rate / (1 + mean / saturation) - loss) * step / 2, 9))
             exponent = (gain / (1 + middle / saturation))[:, None] * lines
             exponent -= loss
             exponent *= step

@@ -18,6 +18,8 @@ FEWEST = 4
 """Lengths in a window."""
 MOST = 5
 """Windows that are tried."""
+SHORTEST = 8.0
+"""Longest stripe of all over that of the shortest window, at most."""
 LEAST_P = 0.01
 """Probability of chi2 below which a window, or what it has beyond the last, is not the law's."""
 HOPELESS = 1e-4
@@ -58,8 +60,10 @@ def ends(length: Array) -> list[float]:
     different = np.unique(length)
     if different.size < FEWEST:
         raise ValueError(f"{different.size} lengths; a gain needs at least {FEWEST}")
-    numbers = np.unique(np.geomspace(FEWEST, different.size, MOST).round().astype(int))
-    return [float(different[number - 1]) for number in numbers]
+    longest = float(different[-1])
+    wanted = np.geomspace(max(float(different[FEWEST - 1]), longest / SHORTEST), longest, MOST)
+    places = np.abs(np.log(different[None, :] / wanted[:, None])).argmin(axis=1)
+    return [float(different[place]) for place in np.unique(np.maximum(places, FEWEST - 1))]
 
 
 def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Windows:

@@ -99,8 +99,8 @@ def width_against_fluence(axes: Axes, result: ThresholdResult) -> None:
     scale, unit = _unit(result)
     seen = points["width_sigma"] < 0.5 * points["width"]
     axes.errorbar(
-        points["width_fluence"][seen] * scale, points["width"][seen], yerr=points["width_sigma"][seen], fmt="o", color=GREY,
-        ms=2.6, mew=0, elinewidth=0.6,
+        points["width_fluence"][seen] * scale, points["width"][seen], yerr=points["width_sigma"][seen], fmt="o",
+        color=GREY, ms=2.6, mew=0, elinewidth=0.6,
     )  # fmt: skip
     x = curves["fluence"] * scale
     axes.plot(x, curves["width"], "-", color=COLOURS["narrowing"], lw=1.3)
@@ -149,7 +149,7 @@ def _title(result: ThresholdResult) -> str:
     order = "" if result.order is None else f"order {result.order} (n = {result.photons}), "
     return (
         f"Threshold of amplified emission: {text}\n{order}recorded {result.recording}, energies scatter by "
-        f"{result.energy_jitter:.0%}, collected: {result.collection}"
+        f"{result.energy_jitter:.0%}, {result.collection[:45]}"
     )
 
 

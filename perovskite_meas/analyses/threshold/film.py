@@ -16,7 +16,7 @@ from .rows import Array
 
 NAMES = ("ln_a", "ln_beta", "ln_gain", "ln_threshold", "loss", "ln_saturation", "biexciton")
 THRESHOLD = 3
-CELL = 0.06
+CELL = 0.08
 """Step of the grid in ln <N>."""
 NODES = 48
 REACH = 1.3

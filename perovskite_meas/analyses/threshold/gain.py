@@ -177,7 +177,7 @@ def _fit(film: Film, groups: Groups, noise: Noise, setup: Setup, start: Array, s
         priors=_priors(setup, shape),
         bounds=(low, high),
         rounds=2,
-        precision=1e-4,
+        precision=1e-3,
     )
 
 

@@ -20,7 +20,7 @@ DOUBTFUL = 4.0
 """Sigmas up to which two thresholds agree, and from which any difference is one."""
 USUAL, UNLIKELY = 0.02, 1e-3
 """Chance of all differences together above which they are noise, and below which they are not."""
-FLOOR_THRESHOLD = 0.006
+FLOOR_THRESHOLD = 0.01
 FLOOR_SIGNAL = 0.01
 """Relative differences that are granted to the laser and the alignment."""
 STEEP = 0.03

@@ -56,8 +56,9 @@ class EnergyRecordingOfHead:
                 if len(self._heads) >= shots:
                     break
                 raise HardwareFault(
-                    f"{label} saw {len(self._heads)} of {shots} pulses within {now - started:.3g} s: see that the laser fires "
-                    "onto the head, that the head is plugged in, and that its trigger level is below the pulses"
+                    f"{label} saw {len(self._heads)} of {shots} pulses within {now - started:.3g} s: see that the "
+                    "laser fires onto the head, that the head is plugged in, and that its trigger level is below the "
+                    "pulses"
                 )
             self._add(self._source.collect)
             for other in self._meter.table.pulse_recordings:
