@@ -109,8 +109,21 @@ class Rehearsal:
 
     @property
     def dose(self) -> float | None:
-        """Planned dose on the emitter in J/cm^2; None where the spot is not stated."""
-        return None if self._beam.dose(0.0) is None else self.ledger.dose_on(EMITTER)
+        """Planned dose in J/cm^2 on the emitter, or on the spot that takes most where pulses are counted.
+
+        None where the spot is not stated.
+        """
+        if self._beam.dose(0.0) is None:
+            return None
+        spots = [EMITTER] if self.pulses is None else [EMITTER, *self.ledger.entries()]
+        return max(self.ledger.dose_on(spot) for spot in spots)
+
+    @property
+    def pulses(self) -> int | None:
+        """Planned pulses on the sample; None where they are not counted."""
+        if not self._guard.pulses.counted:
+            return None
+        return sum(int(entry.get("shots") or 0) for entry in self.ledger.entries().values())
 
     @property
     def opened(self) -> int:

@@ -142,7 +142,7 @@ def tell(record: Any, only: Sequence[str] | None = None) -> int:
 def _lines(result: Any) -> Iterator[str]:
     """Yield one line per number, word and note of a result."""
     fields = result if isinstance(result, Mapping) else vars(result)
-    shown = {name: text for name, value in fields.items() if isinstance(value, (Value, str)) and (text := str(value))}
+    shown = {name: text for name, value in _scalars(fields) if isinstance(value, (Value, str)) and (text := str(value))}
     width = max(20, *(len(name) + 2 for name in shown))
     for name, text in shown.items():
         yield f"  {name:<{width}}{text}"
@@ -150,6 +150,15 @@ def _lines(result: Any) -> Iterator[str]:
     for note in (notes,) if isinstance(notes, str) else notes:
         if note:
             yield f"  note: {note}"
+
+
+def _scalars(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield (name, value) of each field, and of each item of a mapping."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}: {key}", item) for key, item in value.items())
+        else:
+            yield name, value
 
 
 def analyze(options: argparse.Namespace) -> int:

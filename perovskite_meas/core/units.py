@@ -130,8 +130,18 @@ def show(value: float, unit: str, digits: int = 4) -> str:
     """
     if unit in ("1", ""):
         return f"{value:.{digits}g}"
-    if unit in _SCALABLE and value:
-        for factor, prefix in _PREFIXES:
-            if abs(value) >= factor * (1 - 1e-12):
-                return f"{value / factor:.{digits}g} {prefix}{unit}"
-    return f"{value:.{digits}g} {unit}"
+    factor, prefix = readable(value, unit)
+    return f"{value / factor:.{digits}g} {prefix}{unit}"
+
+
+def readable(value: float, unit: str) -> tuple[float, str]:
+    """Return the factor of the prefix with which a number reads best, and that prefix; (1, "") for none.
+
+    Examples:
+        >>> readable(5e-6, "J/cm^2")
+        (1e-06, 'u')
+    """
+    for factor, prefix in _PREFIXES if unit in _SCALABLE and value else ():
+        if abs(value) >= factor * (1 - 1e-12):
+            return factor, prefix
+    return 1.0, ""

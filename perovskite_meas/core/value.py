@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .units import registry
+from .units import readable, registry
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ class Value:
             return f"{self.nominal:.6g}{unit}"
         exponent = math.floor(math.log10(abs(self.nominal))) if self.nominal else 0
         scale = exponent if exponent >= 4 or exponent <= -4 else 0
+        if scale and (prefixed := readable(self.nominal, self.unit))[1]:
+            factor, prefix = prefixed
+            return str(Value(self.nominal / factor, self.sigma / factor, f"{prefix}{self.unit}"))
         nominal, sigma = self.nominal / 10.0**scale, self.sigma / 10.0**scale
         decimals = max(0, 1 - math.floor(math.log10(sigma)))
         body = f"{nominal:.{decimals}f} ± {sigma:.{decimals}f}"

@@ -140,13 +140,17 @@ class Bursts:
         if stray := len(heads.meter.shots().times):
             raise HardwareFault(_stray(stray))
         with self._booking(joule, rate) as fallen:
+            began = self._clock.now()
             with self._shutter.exposure(), self._pulse.releasing():
                 self._wait(heads, shots, shots, rate)
-            seen = heads.meter.shots()
+            took, seen = self._clock.now() - began, heads.meter.shots()
             fallen.append(seen)
         number = len(seen.times)
         if number > shots + 1:
-            raise HardwareFault(f"{number} pulses came where {shots} were let out: {_LOOK}")
+            raise HardwareFault(
+                f"{number} pulses came within {show(took, 's')} where {shots} were let out: an instrument answered "
+                f"late (see the log), or {_LOOK}"
+            )
         if number > shots:
             log.warning("%d pulses came where %d were let out; the row says so", number, shots)
         return Counted(0, seen, number - shots)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from perovskite_meas.core.columns import Column
 from perovskite_meas.core.errors import ParameterError
@@ -113,3 +116,24 @@ def refuse(name: str, roles: Roles, settings: Settings, lengths: Iterable[float]
             )
     if problems:
         raise ParameterError(f"{name} cannot run here:", problems)
+
+
+def refuse_order(name: str, roles: Roles, photons: int) -> None:
+    """Refuse a number of photons per excitation that the colours of pump and emission rule out.
+
+    Raises:
+        ParameterError: so many photons are not enough for what the spectrometer sees, or one less would do.
+    """
+    pump, window = roles.pulse.state().wavelength, roles.spectrometer.wavelengths()
+    red, blue = float(np.max(window)), float(np.min(window))
+    if pump > photons * red or (photons > 1 and pump < (photons - 1) * blue):
+        fewest, most = math.ceil(pump / red), math.floor(pump / blue) + 1
+        raise ParameterError(
+            f"{name} cannot run here:",
+            [
+                f"photons = {photons} does not go with a pump of {pump:g} nm and emission between {blue:.4g} and "
+                f"{red:.4g} nm, where the spectrometer looks: that takes "
+                f"{fewest if fewest >= most else f'{fewest} to {most}'} photons; set photons, and fluences to suit, or "
+                "take the bench of another pump"
+            ],
+        )

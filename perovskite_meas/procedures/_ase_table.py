@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perovskite_meas.core.roles import Spectrum
+from perovskite_meas.core.units import show
 
 from ._ase_burst import Bursts
 from ._ase_counted import SPARE, Burst, Taking
@@ -18,6 +20,8 @@ from ._ase_roles import NO_ANGLE, PER_SHOT, Roles, Settings
 from ._habits import afterwards
 
 Floats = NDArray[np.float64]
+
+log = logging.getLogger(__name__)
 
 _HIT = 3
 """Pixels of one frame that a cosmic ray may fill."""
@@ -85,6 +89,12 @@ class Table:
         if self._triggered:
             fastest.append(1 / (self._settings.exposure + self.roles.spectrometer.frame_time()))
         self._rate = self.roles.pulse.set_rate(min(fastest))
+        if self._rate < 0.99 * hertz:
+            log.warning(
+                "the rate is %s, not %s: laser, meter and camera together allow no more",
+                show(self._rate, "Hz"),
+                show(hertz, "Hz"),
+            )
         self._slowest = self._slowest or self._rate
 
     def set_stripe(self, length: float, near: float = 0.0) -> None:

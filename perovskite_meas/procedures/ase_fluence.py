@@ -29,7 +29,7 @@ from perovskite_meas.core.sweeps import Logspace, Sweep
 from ._ase_damage import Damage
 from ._ase_points import Knee, around, refined
 from ._ase_range import Range
-from ._ase_roles import PER_POINT, SHARED, Roles, Settings, refuse
+from ._ase_roles import PER_POINT, SHARED, Roles, Settings, refuse, refuse_order
 from ._ase_table import Table
 from ._ase_walk import Walk
 
@@ -130,6 +130,7 @@ class ASEFluence(Procedure):
         )
         settings = Settings(self.shots, self.rate, self.recording, self.exposure, self.overhead)
         refuse(type(self).__name__, roles, settings, [self.length])
+        refuse_order(type(self).__name__, roles, self.photons)
         table = Table(roles, settings, SERIES, Range(filter, self.brightest, self.photons))
         # An error that is thrown in here must put the table at rest at once, not when memory is collected.
         with closing(self._rows(table)) as rows:

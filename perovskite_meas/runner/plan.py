@@ -39,6 +39,8 @@ class Plan:
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     """What was taken for granted, one line each."""
+    pulses: int | None = None
+    """On the sample in all, where they are counted; the dose is then that of the spot that takes most."""
 
     def refuse(self) -> None:
         """Raise if a limit would be broken.
@@ -51,10 +53,12 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Return the plan as short lines; what cannot be known is called unknown."""
+        where = "on the emitter" if self.pulses is None else "on the spot that takes most"
         text = [
             f"rows             {self.rows}",
             f"duration         {duration(self.duration)}",
-            f"dose             {_known(self.dose, 'J/cm^2')} on the emitter",
+            *([] if self.pulses is None else [f"pulses           {self.pulses} on the sample"]),
+            f"dose             {_known(self.dose, 'J/cm^2')} {where}",
             f"power            up to {_known(self.max_power, 'W')} at the sample",
             f"peak fluence     up to {_known(self.max_fluence, 'J/cm^2')}",
             f"peak irradiance  up to {_known(self.max_irradiance, 'W/cm^2')}",
@@ -62,7 +66,8 @@ class Plan:
         ]
         for name, forecast in self.forecasts.items():
             text.append(f"{name}:")
-            text.append(f"  count rate     up to {_known(forecast.count_rate, 'cps')}")
+            if self.pulses is None or forecast.count_rate is not None:
+                text.append(f"  count rate     up to {_known(forecast.count_rate, 'cps')}")
             if forecast.mean_excitations is not None:
                 text.append("  <N>            {:.3g} to {:.3g}".format(*forecast.mean_excitations))
             text += [f"  sigma({key}) {100 * value:.2g} %" for key, value in forecast.sigma.items()]
@@ -116,7 +121,7 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
             for name in columns
             if not columns[name].array or _is_line(kept[name])
         },
-        attrs={"conditions": bench.conditions()},
+        attrs={"conditions": bench.conditions(), "parameters": procedure.to_json()},
     )
     problems = rehearsal.refusals(procedure.why_power)
     forecasts: dict[str, Forecast] = {}
@@ -138,6 +143,7 @@ def plan(procedure: Procedure, bench: Bench) -> Plan:
         forecasts=forecasts,
         problems=tuple(problems),
         remarks=tuple(rehearsal.remarks),
+        pulses=rehearsal.pulses,
     )
 
 

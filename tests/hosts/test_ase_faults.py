@@ -443,9 +443,13 @@ def assert_at_rest(bench: Any, struck: Struck, record: Any, blamed: str = "", un
     assert sum(found) == len(times), "every pulse on the film belongs to a burst"
     bursts = [(told, unsure, number) for (*_, told, unsure), number in zip(struck.fired, found, strict=True)]
     whole = [burst for burst in bursts if burst[0] >= 0]
-    stored = [int(number) for number in rows["shots"].values if number > 0] if rows.sizes.get("row", 0) else []
-    assert stored == [told for told, *_ in whole][: len(stored)]
-    assert len(whole) - len(stored) <= 1, "only the exposure that was under way may be missing"
+    lit = np.flatnonzero(rows["series"].values) if rows.sizes.get("row", 0) else []
+    stored, told_of = [int(rows["shots"].values[row]) for row in lit], [told for told, *_ in whole]
+    if "ratio" in rows:  # an edge repeats bursts that its head did not see, without a row
+        assert len(stored) <= len(told_of)
+    else:
+        assert stored == told_of[: len(stored)]
+        assert len(told_of) - len(stored) <= 1, "only the exposure that was under way may be missing"
     assert all(abs(told - number) <= unsure for told, unsure, number in whole), "rows tell the pulses on the film"
     assert booked >= len(times), "every pulse is booked"
     failed = [number for told, _, number in bursts if told < 0]

@@ -67,7 +67,7 @@ def ends(length: Array) -> list[float]:
 
 
 def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Windows:
-    """Fit windows of shortest stripes, short ones elsewhere and the first once more in each, until the law fails.
+    """Fit windows of shortest stripes, with the short ones elsewhere in each, until the law fails.
 
     Source: Cerdan, "Variable stripe length method: influence of stripe length choice on measured optical gain", Opt.
     Lett. (2017), unverified against the paper: the lengths must follow from the data.
@@ -80,12 +80,12 @@ def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Win
     Raises:
         ValueError: fewer than four lengths.
     """
-    stripe = seen.series == "stripe"
+    stripe, elsewhere = (seen.series == name for name in ("stripe", "shifted"))
     fits: list[Fit] = []
     used: list[float] = []
     taken, levels, filters = 0, None, None
     for end in ends(seen.length[stripe]):
-        fit = problem(seen.only(~stripe | (seen.length <= end * (1 + 1e-9)))).solve(theta, levels, filters)
+        fit = problem(seen.only(elsewhere | (stripe & (seen.length <= end * (1 + 1e-9))))).solve(theta, levels, filters)
         fits.append(fit)
         used.append(end)
         if len(fits) > 1:

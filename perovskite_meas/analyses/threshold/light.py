@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from perovskite_meas.analyses.spectra.cosmics import Cosmics
 from perovskite_meas.analyses.spectra.dark import Dark, read_dark
 from perovskite_meas.analyses.spectra.rows import Frames
 from perovskite_meas.analyses.spectra.setup import EV_NM
 from perovskite_meas.analyses.spectra.setup import Setup as Camera
 from perovskite_meas.core.errors import AnalysisRefused
 
+from .hits import remove_hits
 from .rows import Array, Indices, Mask, Rows
 from .setup import Setup
 
@@ -49,12 +51,14 @@ class Light:
     """Variance of the signal by shot and read noise, (m,)."""
     factor: Array
     """Signal over detected electrons, (m,)."""
+    hits: Cosmics
+    """Pixels of cosmic rays, which are replaced in `electrons`; in electrons of the summed frames."""
 
     def with_factors(self, change: Array) -> Light:
         """Return the same light with every frame's signal scaled."""
         return Light(
             self.row, self.pulse, self.electrons, self.variance, self.energy, self.step, self.signal * change,
-            self.noise * change**2, self.factor * change,
+            self.noise * change**2, self.factor * change, self.hits,
         )  # fmt: skip
 
 
@@ -74,19 +78,22 @@ def read_light(rows: Rows, setup: Setup, main: Sequence[str] = ("up", "down")) -
     for k in np.flatnonzero(several):
         own = rows.spectra[row[k], : rows.frames[row[k]]]
         electrons[k] = (own.sum(axis=0) - len(own) * _level(dark, rows.exposure[row[k : k + 1]])[0]) * setup.gain
-    band = _band(rows, row, electrons, dark, main)
     frames_summed = np.where(several, rows.frames[row], 1)
-    axis = EV_NM * 1e3 / rows.wavelength[lit[0]]
     alone = rows.paired[row] | (setup.recording == "per shot")
     shots = np.where(alone, frames_summed, rows.shots[row]).astype(np.float64)
     factor = 1.0 / (rows.transmission[row] * shots)
+    variance = dark.noise + dark.own
+    electrons, hits = remove_hits(electrons, factor, variance * frames_summed, rows.index[row])
+    if hits.row.size:
+        notes = [*notes, f"cosmic rays were taken out of {hits.row.size} pixel(s) of {np.unique(hits.row).size} row(s)"]
+    band = _band(rows, row, electrons, dark, main)
+    axis = EV_NM * 1e3 / rows.wavelength[lit[0]]
     own = electrons[:, band]
     total = own.sum(axis=1)
-    variance = dark.noise + dark.own
     noise = np.clip(total, 0.0, None) + variance * own.shape[1] * frames_summed
     return Light(
         row, np.where(rows.paired[row], pulse, -1), own, variance, axis[band], np.abs(np.gradient(axis))[band],
-        total * factor, noise * factor**2, factor,
+        total * factor, noise * factor**2, factor, hits,
     ), notes  # fmt: skip
 
 

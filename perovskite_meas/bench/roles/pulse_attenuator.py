@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...core.errors import CalibrationError, UsageError
+from ...core.units import show
 from ..calibrations import SpotCalibration
 from ..handle import Handle
 from ..pulse_calibrations import EnergyCalibration
@@ -44,7 +45,10 @@ class PulseAttenuatorAdapter(RoleAdapter):
             UsageError: the shutter is open.
         """
         calibration = self._energies()
-        angle = calibration.angle_for(joule)
+        try:
+            angle = calibration.angle_for(joule)
+        except CalibrationError as error:
+            raise CalibrationError(f"{error}{self._as_fluence(joule)}") from error
         self.guard.pulses.check(joule)
         reached = calibration.energy_at(self._mount.turn(angle))
         self.guard.pulses.energy_is(reached)
@@ -70,6 +74,16 @@ class PulseAttenuatorAdapter(RoleAdapter):
         calibration = self._energies()
         reached = self._mount.turn_anyway(calibration.angle_of_minimum)
         self.guard.pulses.energy_is(calibration.energy_at(reached))
+
+    def _as_fluence(self, joule: float) -> str:
+        """Return the same refusal in terms of fluence, where the focus is stated."""
+        spot = self.table.calibrations.get("spot")
+        if not isinstance(spot, SpotCalibration):
+            return ""
+        asked, low, high = (
+            show(energy * spot.peak_per_energy, "J/cm^2") for energy in (joule, *self._energies().range)
+        )
+        return f" (an incident peak fluence of {asked}, where {low} .. {high} can be had)"
 
     def _energies(self) -> EnergyCalibration:
         found: EnergyCalibration = self.calibration(self.option("calibration"))
