@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perovskite_meas.core.plugins import find
+from perovskite_meas.core.units import show
 from perovskite_meas.core.value import Value
 from perovskite_meas.report import add_truths
 from perovskite_meas.runner.plan import duration
@@ -128,8 +129,7 @@ def compare(results: Mapping[str, Any], truths: Sequence[tuple[str, str | float]
             field_name = key
         truth = float(world.truth(name) if isinstance(name, str) else name)
         if isinstance(value, Value):
-            unit = "" if value.unit == "1" else f" {value.unit}"
-            lines.append((field_name, str(value), f"{truth:.4g}{unit}", f"{value.pull(truth):+.2f}"))
+            lines.append((field_name, str(value), show(truth, value.unit), f"{value.pull(truth):+.2f}"))
         else:
             lines.append((field_name, "not determined", f"{truth:.4g}", ""))
     return lines

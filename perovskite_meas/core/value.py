@@ -58,15 +58,26 @@ class Value:
             self.nominal * factor, self.sigma * factor, unit, scaled(self.statistical), scaled(self.systematic)
         )
 
+    def prefixed(self) -> Value:
+        """Return the same in a unit with a prefix, such as uJ/cm^2, where that reads better than a power of ten."""
+        factor, prefix = readable(self.nominal, self.unit)
+        return self.to(f"{prefix}{self.unit}") if prefix and self._exponent else self
+
+    @property
+    def _exponent(self) -> int:
+        """Power of ten to be written apart; 0 for numbers that need none."""
+        if not self.nominal or not math.isfinite(self.nominal):
+            return 0
+        exponent = math.floor(math.log10(abs(self.nominal)))
+        return exponent if exponent >= 4 or exponent <= -4 else 0
+
     def __str__(self) -> str:
         unit = "" if self.unit == "1" else f" {self.unit}"
         if not math.isfinite(self.sigma) or self.sigma <= 0 or not math.isfinite(self.nominal):
             return f"{self.nominal:.6g}{unit}"
-        exponent = math.floor(math.log10(abs(self.nominal))) if self.nominal else 0
-        scale = exponent if exponent >= 4 or exponent <= -4 else 0
-        if scale and (prefixed := readable(self.nominal, self.unit))[1]:
-            factor, prefix = prefixed
-            return str(Value(self.nominal / factor, self.sigma / factor, f"{prefix}{self.unit}"))
+        scale = self._exponent
+        if scale and (prefixed := self.prefixed()) is not self:
+            return str(prefixed)
         nominal, sigma = self.nominal / 10.0**scale, self.sigma / 10.0**scale
         decimals = max(0, 1 - math.floor(math.log10(sigma)))
         body = f"{nominal:.{decimals}f} ± {sigma:.{decimals}f}"

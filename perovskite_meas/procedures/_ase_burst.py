@@ -141,8 +141,11 @@ class Bursts:
             raise HardwareFault(_stray(stray))
         with self._booking(joule, rate) as fallen:
             began = self._clock.now()
-            with self._shutter.exposure(), self._pulse.releasing():
-                self._wait(heads, shots, shots, rate)
+            with self._shutter.exposure():
+                if stray := len(heads.meter.shots().times):
+                    raise HardwareFault(_stray(stray))
+                with self._pulse.releasing():
+                    self._wait(heads, shots, shots, rate)
             took, seen = self._clock.now() - began, heads.meter.shots()
             fallen.append(seen)
         number = len(seen.times)

@@ -55,6 +55,7 @@ def _declared(name: str) -> Any:
 def cell(value: Any, unit: str = "") -> str | None:
     """Return a value as text; None for what is no text."""
     if isinstance(value, Value):
+        value = value.prefixed()
         parts = [str(value)]
         if value.statistical is not None and value.systematic is not None:
             parts.append(f"(stat. {value.statistical:.2g}, syst. {value.systematic:.2g})")

@@ -48,6 +48,7 @@ def conditions(recording: str) -> dict[str, Any]:
         "sample": {
             "expect": {
                 "loss": quantity(20.0, 10.0, "1/cm"),
+                "threshold_fluence": quantity(5e-6, 2.5e-6, "J/cm^2"),
                 "optical_depth": quantity(0.3, 0.03, "1"),
                 "biexciton_ratio": quantity(0.3, 0.1, "1"),
             }

@@ -74,3 +74,11 @@ def test_a_stored_result_names_its_fields_when_asked_for_another() -> None:
 def test_numbers_are_shown_with_a_readable_prefix() -> None:
     assert show(1.3e-6, "W") == "1.3 uW"
     assert show(0, "W") == "0 W"
+
+
+def test_small_quantities_are_written_with_a_prefix() -> None:
+    value = Value.combine(8.94e-6, 3e-8, 5.6e-7, "J/cm^2")
+    assert str(value) == "8.94 ± 0.56 uJ/cm^2"
+    assert value.prefixed().statistical == pytest.approx(0.03)
+    assert str(Value(6.8e6, 1e5, "GM")) == "(6.80 ± 0.10)e6 GM"
+    assert Value(5.0, 1.0, "W").prefixed() == Value(5.0, 1.0, "W")

@@ -29,7 +29,9 @@ COUPLING, COUPLING_TRUST = -1.4, 3.0
 SATURATION, SATURATION_TRUST = -2.3, 4.0
 """ln of the light that halves the gain, likewise."""
 PAIRS_TRUST = 0.7
-"""How far ln <N> may be off what threshold and gain let expect."""
+"""How far ln <N> may be off what the stated threshold lets expect."""
+PAIRS_UNKNOWN = 1.5
+"""The same where no threshold is stated."""
 SLOPE_TRUST = 0.1
 """Exponent by which the spontaneous light may differ from its law."""
 LENGTH_TRUST = 3e-4
@@ -73,9 +75,10 @@ def prior(data: xr.Dataset, setup: Setup, pump: Pump, seen: Seen) -> Prior:
     longest = int(stripe[np.argmax(seen.length[stripe])])
     middle, sigma = np.zeros(len(law.NAMES)), np.zeros(len(law.NAMES))
     ratio = 2.0 if threshold is None else min(max(seen.fluence / threshold.nominal, 0.3), 4.0)
+    trust = PAIRS_UNKNOWN if threshold is None else PAIRS_TRUST
     known = {
         law.LN_GAIN: (math.log(expected.nominal if expected is not None else GAIN), GAIN_TRUST),
-        law.LN_PAIRS: (math.log(transparency(pump.charged) * ratio**pump.photons), PAIRS_TRUST * pump.photons),
+        law.LN_PAIRS: (math.log(transparency(pump.charged) * ratio**pump.photons), trust * pump.photons),
         law.LOSS: (setup.loss.nominal, LOSS_TRUST if shifted else max(setup.loss.sigma, 0.3 * setup.loss.nominal)),
         law.CENTRE: (float((seen.borders[1:] + seen.borders[:-1])[int(np.argmax(seen.value[longest]))] / 2), 15.0),
         law.LN_WIDTH: (math.log(WIDTH), WIDTH_TRUST),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 TELLING = 40.0
 """1/cm: a gain that is known worse, and not better than to a third, is not claimed."""
-ALIKE = 3.0
-"""1/cm: two windows whose gains differ by less need not be told apart."""
+SATURATION_TRUST = 0.07
+"""Relative 1-sigma of every saturation length: gain, width of the line and source are as found."""
 SATURATING = 0.9
 """Part of the light without saturation that is left at the saturation length."""
 
@@ -128,7 +128,8 @@ def _saturation(found: Windows) -> Value | None:
     if middle[0] is None:
         return None
     near = [other for other in middle[1:] if other is not None]
-    return Value(middle[0], max(abs(other - middle[0]) for other in near) if near else middle[0] / 2, "cm")
+    own = max(abs(other - middle[0]) for other in near) if near else middle[0] / 2
+    return Value.combine(middle[0], own, SATURATION_TRUST * middle[0], "cm")
 
 
 def _tenth(fit: Fit, longest: float, move: float) -> float | None:

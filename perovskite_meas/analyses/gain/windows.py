@@ -13,6 +13,7 @@ from perovskite_meas.analyses.threshold.rows import Array
 
 from .bands import Seen
 from .fit import Fit, Problem
+from .law import NAMES
 
 FEWEST = 4
 """Lengths in a window."""
@@ -21,7 +22,13 @@ MOST = 5
 SHORTEST = 8.0
 """Longest stripe of all over that of the shortest window, at most."""
 LEAST_P = 0.01
-"""Probability of chi2 below which a window, or what it has beyond the last, is not the law's."""
+"""Probability of chi2 below which a window is not the law's."""
+LEAST_MORE = 1e-3
+"""The same of what a window has beyond the last one."""
+UNSURE = 25.0
+"""1/cm: where the gain is known worse, other starts are tried."""
+OTHER = np.array([0.7 * (name == "ln_pairs") for name in NAMES])
+"""From one start to another."""
 HOPELESS = 1e-4
 """The same of the shortest window: then no window holds."""
 
@@ -85,13 +92,19 @@ def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Win
     used: list[float] = []
     taken, levels, filters = 0, None, None
     for end in ends(seen.length[stripe]):
-        fit = problem(seen.only(elsewhere | (stripe & (seen.length <= end * (1 + 1e-9))))).solve(theta, levels, filters)
+        own = problem(seen.only(elsewhere | (stripe & (seen.length <= end * (1 + 1e-9)))))
+        fit = own.solve(theta, levels, filters)
+        if not fit.net_sigma < UNSURE:
+            # A film that hardly amplifies and one that absorbs look alike to the first step of a search.
+            for there in (OTHER, -OTHER):
+                other = own.solve(theta + there)
+                fit = other if other.chi2 < fit.chi2 else fit
         fits.append(fit)
         used.append(end)
         if len(fits) > 1:
             last = fits[-2]
             more = fit.chi2 - last.chi2, fit.freedom - last.freedom
-            fails = fit.p < LEAST_P or float(chi2_law.sf(max(more[0], 0.0), max(more[1], 1))) < LEAST_P
+            fails = fit.p < LEAST_P or float(chi2_law.sf(max(more[0], 0.0), max(more[1], 1))) < LEAST_MORE
             if fails and last.p > HOPELESS:
                 break
         taken = len(fits) - 1
