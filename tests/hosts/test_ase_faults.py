@@ -233,10 +233,14 @@ def line(place: str, seconds: float = 3.0) -> dict[str, Fault]:
     }
 
 
+RELEASE = {"film": "release"}
+"""What pulls the red button out again, where there is one."""
+
+
 def motors(place: str, *argument: int) -> dict[str, Fault]:
     return {
         "stall": by_method(place, "stall", *argument),
-        "stop": by_method(place, "emergency_stop", cure="release" if place == "film" else ""),
+        "stop": by_method(place, "emergency_stop", *(() if place == "film" else argument), cure=RELEASE.get(place, "")),
     }
 
 
@@ -803,6 +807,8 @@ def test_knife_edge_and_stripe_end_at_rest_whatever_fails(
         brought = motors("slit", number)[fault]._replace(said=station)
     else:
         brought = FAULTS[place][fault]
+    if fault == "late":
+        brought = brought._replace(said="an instrument answered late|sample_head")
     with monkeypatch.context() as patched:
         struck = Struck(patched, bench).plan(place, brought, moment, phase)
         failure, record = fails(procedure(**settings), bench, tmp_path)

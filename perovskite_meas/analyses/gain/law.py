@@ -23,7 +23,9 @@ middle (meV) and ln FWHM of the gain's line; ln of the light (of full spontaneou
 gain; logit of the share of the spontaneous light that runs along the stripe; what ln of that light misses per ln <N>;
 middle of the pump from the film's edge, what every length is too short by (cm); loss where it is pumped, beyond the
 other (1/cm); ln of the pump's true over its stated extent along the stripe."""
-LN_GAIN, LN_PAIRS, LOSS, CENTRE, LN_WIDTH, LN_SATURATION, COUPLING, SLOPE, MIDDLE, OFFSET, EXCESS, STRETCH = range(len(NAMES))
+LN_GAIN, LN_PAIRS, LOSS, CENTRE, LN_WIDTH, LN_SATURATION, COUPLING, SLOPE, MIDDLE, OFFSET, EXCESS, STRETCH = range(
+    len(NAMES)
+)
 ACROSS = 12
 """Slices across half the stripe."""
 REACH = 1.6

@@ -142,5 +142,3 @@ def returned(found: One, notes: list[str]) -> Value | None:
 def _mean_sigma(found: One, row: int) -> float:
     covariance = found.problem.covariance(row)[0]
     return math.sqrt(float(covariance.sum())) / len(covariance)
-
-

@@ -1,7 +1,7 @@
 """What a film under a stripe of light emits, by its own quadrature: the physical law of the gain model.
 
 Pairs per nanocrystal are Poisson distributed at a two-fold band edge; gain 1 - e^-x (2 + x) neutral and
-1 - e^-x (3/2 + x/2) singly charged, spontaneous light 1 - e^-x + q (1 - (1 + x) e^-x), <N> = x ~ F^n.
+1 - e^-x (3/2 + x/2) singly charged; spontaneous light by `spontaneous`; <N> = x ~ F^n.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
+from scipy.special import expi
 
 from .rows import Array
 
@@ -47,6 +48,8 @@ class Shape:
     """Light grows in each depth on its own, else in one guided mode."""
     clamped: bool = True
     """Gain falls as the light grows, I' = s + (g/(1 + I/I_sat) - a) I; else the amplification saturates."""
+    capped: bool = False
+    """More than two pairs emit as two do; else as `spontaneous` tells."""
 
 
 def transparency(charged: float) -> float:
@@ -61,6 +64,21 @@ def transparency(charged: float) -> float:
 def _gain(x: Array, charged: float) -> Array:
     gain: Array = 1.0 - np.exp(-x) * ((2.0 + x) - charged * (0.5 + 0.5 * x))
     return gain
+
+
+def spontaneous(x: Array, biexciton: float, *, capped: bool = False) -> Array:
+    """Return the photons of a nanocrystal per pulse over those of one pair, by mean number of pairs x, same shape.
+
+    m pairs emit 1 + q + ... + 2q/(m(m - 1)), the statistical ladder of Auger and radiative rates; their mean over the
+    Poisson distribution is closed. `capped`: 1 - e^-x + q (1 - (1 + x) e^-x), no more than two pairs.
+    """
+    one, decay = -np.expm1(-x), np.exp(-x)
+    if capped:
+        two: Array = one + biexciton * (1.0 - (1.0 + x) * decay)
+        return two
+    inverse = decay * (expi(np.maximum(x, 1e-12)) - np.euler_gamma - np.log(np.maximum(x, 1e-12)))
+    every: Array = one + 2.0 * biexciton * np.maximum(one - inverse, 0.0)
+    return every
 
 
 class Film:
@@ -95,8 +113,7 @@ class Film:
         ln_a, ln_beta, ln_gain, ln_threshold, loss, ln_saturation, q = theta
         n = self.shape.photons
         x = self._at * np.exp(np.clip(self._wide - n * ln_threshold, -50.0, 6.0))
-        decay = np.exp(-x)
-        emitted = np.convolve(-np.expm1(-x) + q * (1.0 - (1.0 + x) * decay), self._inner, "valid")
+        emitted = np.convolve(spontaneous(x, q, capped=self.shape.capped), self._inner, "valid")
         gain = math.exp(min(ln_gain, 6.0)) * np.convolve(_gain(x, self.shape.charged), self._inner, "valid")
         guided = self._grown(gain, emitted, loss, math.exp(ln_beta), ln_saturation)
         total = np.convolve(emitted + guided, self._outer, "valid")

@@ -8,7 +8,7 @@ import numpy as np
 
 from perovskite_meas.core.value import Value
 
-from .film import Shape, transparency
+from .film import Shape, spontaneous, transparency
 from .groups import Groups
 from .law import Noise, fit_law
 from .rows import Array
@@ -22,8 +22,8 @@ START = np.array([0.0, 1.0])
 def photon_order(groups: Groups, noise: Noise, shape: Shape, biexciton: float, ln_threshold: float) -> Value | None:
     """Return the exponent m; None where too few groups lie at low <N>.
 
-    I = A [1 - e^-x + q (1 - (1 + x) e^-x)], x = x_th (F/Fth)^m, over depth and profile, with A and m free; the
-    straight slope of the log-log plot is below m because the emission bends.
+    I = A `spontaneous`(x), x = x_th (F/Fth)^m, over depth and profile, with A and m free; the straight slope of the
+    log-log plot is below m because the emission bends.
     """
     top = transparency(shape.charged)
     limit = ln_threshold + math.log(HIGHEST / top) / shape.photons
@@ -35,8 +35,7 @@ def photon_order(groups: Groups, noise: Noise, shape: Shape, biexciton: float, l
 
     def law(theta: Array, log_fluence: Array) -> Array:
         x = top * np.exp(np.clip(theta[1] * (log_fluence[..., None] - ln_threshold + moves), -50.0, 3.0))
-        emitted = -np.expm1(-x) + biexciton * (1.0 - (1.0 + x) * np.exp(-x))
-        found: Array = theta[0] + np.log(emitted @ weights)
+        found: Array = theta[0] + np.log(spontaneous(x, biexciton) @ weights)
         return found
 
     start = START * np.array([0.0, float(shape.photons)])
