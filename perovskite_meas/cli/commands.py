@@ -131,6 +131,9 @@ def tell(record: Any, only: Sequence[str] | None = None) -> int:
     for name in declared:
         if name in record.results:
             print("\n".join([f"{name}:", *_lines(record.results[name])]))
+    for path in sorted(record.folder.glob("calibrations/*.yaml")) if record.folder else ():
+        name, _, replaced = path.stem.partition(".")
+        print(f"calibration {name!r}: {'the one before it is' if replaced else 'written to'} {path}")
     for problem in record.problems:
         print(f"problem: {problem}", file=sys.stderr)
     which = record.procedure if record.run_id is None else f"run {record.run_id}"

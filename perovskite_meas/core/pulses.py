@@ -101,6 +101,9 @@ class PulseAttenuator(Protocol):
     def set_fluence(self, fluence: float) -> float:
         """Set the incident peak fluence and return the one reached, in J/cm^2. Only in the dark."""
 
+    def span(self) -> tuple[float, float]:
+        """Return the lowest and the highest energy of a pulse that is calibrated, in J."""
+
     def fluence(self, joule: float) -> float:
         """Return the incident peak fluence in J/cm^2 of a pulse of so many J, by the spot's calibration."""
 

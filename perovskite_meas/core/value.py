@@ -60,7 +60,7 @@ class Value:
 
     def prefixed(self) -> Value:
         """Return the same in a unit with a prefix, such as uJ/cm^2, where that reads better than a power of ten."""
-        factor, prefix = readable(self.nominal, self.unit)
+        prefix = readable(self.nominal, self.unit)[1]
         return self.to(f"{prefix}{self.unit}") if prefix and self._exponent else self
 
     @property

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _POLL = 0.01
+_CLOSING = 0.5
+"""s for the answer to CloseOutput: while it is awaited, light may be on, and a second try may get through."""
 _LONGEST = 2.0
 """s that a setting may take until it is read back."""
 _START = 600.0
@@ -153,7 +155,10 @@ class LightConversion(HttpInstrument):
                 self._switch(wanted)
 
     def _switch(self, wanted: str) -> None:
-        self._post("Basic/EnableOutput" if wanted == "open" else "Basic/CloseOutput")
+        if wanted == "open":
+            self._post("Basic/EnableOutput")
+        else:
+            self._post("Basic/CloseOutput", _CLOSING)
         opening = wanted == "open"
         light = "" if opening else "; LIGHT MAY PASS: close another shutter"
         self._reach(f"the output is {wanted}", lambda: self._flag("Basic/IsOutputEnabled") == opening, _LONGEST, light)

@@ -81,7 +81,7 @@ def quiet_run(made: qcd.Measurement, between: Callable[[], None] = lambda: None)
 
 
 def _entered(made: qcd.Measurement) -> tuple[Any, DataSaver]:
-    runner = made.run()
+    runner = made.run(in_memory_cache=False)  # which would copy all earlier rows for each new one
     with redirect_stdout(io.StringIO()):
         return runner, runner.__enter__()
 

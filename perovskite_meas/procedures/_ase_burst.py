@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from perovskite_meas.core.errors import HardwareFault, LimitError
+from perovskite_meas.core.errors import HardwareFault, InstrumentError, LimitError
 from perovskite_meas.core.roles import (
     Armed,
     ArmedSpectrometer,
@@ -22,7 +22,7 @@ from perovskite_meas.core.roles import (
 )
 from perovskite_meas.core.units import show
 
-from ._ase_counted import Burst, Counted, Heads, Taking, missed
+from ._ase_counted import Burst, Counted, Heads, Taking, missed, of_pulses
 from ._habits import afterwards
 
 _LOOK_EVERY = 10
@@ -64,7 +64,7 @@ class Bursts:
     ) -> None:
         self._pulse, self._shutter, self._meter, self._ledger = pulse, shutter, meter, ledger
         self._clock, self._spectrometer, self._beside = clock, spectrometer, beside
-        self._made = 0
+        self._made, self._suspect = 0, False
 
     @contextmanager
     def in_the_dark(self) -> Iterator[None]:
@@ -102,7 +102,7 @@ class Bursts:
             took = self._clock.now() - began
             if taking is not None and not taking.triggered:
                 self._clock.sleep(max(0.0, taking.seconds - took))  # the frame ends in the dark
-            frames = [] if armed is None else armed.read()
+            frames = [] if armed is None else of_pulses(armed.read(), len(counted.shots.times))
             seen = None if heads.beside is None else heads.beside.shots()
             if self._pulse.gated() and (stray := len(recording.shots().times) - len(counted.shots.times)):
                 raise HardwareFault(_stray(stray))
@@ -128,6 +128,8 @@ class Bursts:
         if paired:
             # Without a picker that holds, triggers go on after the last pulse on the sample.
             paired = len(frames) == number or (len(frames) > number and not self._pulse.gated())
+            if not paired:
+                log.warning("the camera took %d frames of %d pulses; the row says so", len(frames), number)
             frames = frames[:number]
         elif taking is not None and not taking.triggered and took > taking.seconds:
             raise HardwareFault(
@@ -156,6 +158,7 @@ class Bursts:
             )
         if number > shots:
             log.warning("%d pulses came where %d were let out; the row says so", number, shots)
+            self._suspect = True
         return Counted(0, seen, number - shots)
 
     def _by_shutter(self, heads: Heads, shots: int, joule: float, rate: float) -> Counted:
@@ -176,10 +179,19 @@ class Bursts:
                 if heads.beside is not None:
                     heads.beside.shots()  # some heads keep the last pulse alone
             return heads.meter.wait(until, _PATIENCE + 2.5 / rate)
-        except BaseException:
+        except BaseException as error:
             # First the shutter: the picker answers more slowly, and may be what failed.
             self._shutter.block()
+            if isinstance(error, HardwareFault):
+                self._ask_laser(error)
             raise
+
+    def _ask_laser(self, fault: HardwareFault) -> None:
+        """Add what the laser says of itself to a fault that it may have brought about."""
+        try:
+            self._pulse.state()
+        except InstrumentError as why:
+            fault.add_note(f"and {why}")
 
     @contextmanager
     def _booking(self, joule: float, rate: float) -> Iterator[list[Shots]]:
@@ -199,8 +211,9 @@ class Bursts:
             self._ledger.fired(float(shots.energies.sum()), len(shots.times))
 
     def _require_held(self, recording: EnergyRecording, rate: float) -> None:
-        if self._made % _LOOK_EVERY:
+        if self._made % _LOOK_EVERY and not self._suspect:
             return
+        self._suspect = False
         self._clock.sleep(_WATCHED / rate)
         if stray := len(recording.shots().times):
             raise HardwareFault(_stray(stray))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from perovskite_meas.core.errors import HardwareFault
 from perovskite_meas.core.roles import EnergyRecording, Shots, Spectrum
 
 SPARE = 2
@@ -74,3 +75,34 @@ def missed(seen: Shots, rate: float) -> int:
     """
     periods = np.rint(np.diff(seen.times) * rate)
     return max(0, int(periods.sum()) - periods.size)
+
+
+def of_pulses(frames: list[Spectrum], pulses: int) -> list[Spectrum]:
+    """Return the frames of so many pulses.
+
+    Raises:
+        HardwareFault: there are none.
+    """
+    if not frames:
+        raise HardwareFault(
+            f"the camera took no frame of {pulses} pulses: see that it is connected and not busy, and that the trigger "
+            "of the picker reaches it"
+        )
+    return frames
+
+
+def in_the_dark(frames: list[Spectrum]) -> list[Spectrum]:
+    """Return dark frames.
+
+    Raises:
+        HardwareFault: there are none, or one is full of light.
+    """
+    if not frames:
+        raise HardwareFault("the camera took no dark frame: see that it is connected and not busy, and load it again")
+    full, pixels = max(frame.saturated for frame in frames), frames[0].counts.size
+    if 2 * full > pixels:
+        raise HardwareFault(
+            f"{full} of the camera's {pixels} pixels are at full scale in the dark: switch the room's light off, see "
+            "that no light leaks into the spectrometer, and that the camera is cold"
+        )
+    return frames

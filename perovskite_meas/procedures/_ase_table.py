@@ -14,7 +14,7 @@ from perovskite_meas.core.roles import Spectrum
 from perovskite_meas.core.units import show
 
 from ._ase_burst import Bursts
-from ._ase_counted import SPARE, Burst, Taking
+from ._ase_counted import SPARE, Burst, Taking, in_the_dark
 from ._ase_range import Range
 from ._ase_roles import NO_ANGLE, PER_SHOT, Roles, Settings
 from ._habits import afterwards
@@ -123,7 +123,7 @@ class Table:
         row = self._opening("dark", 0.0)
         with self.roles.spectrometer.armed(number, taking.seconds, triggered=False) as armed:
             self.roles.clock.sleep(number * (taking.seconds + self.roles.spectrometer.frame_time()))
-            frames = armed.read()
+            frames = in_the_dark(armed.read())
         self._darks += [_without_hits(shown(frame)) for frame in frames]
         return row | self._frames(frames)
 

@@ -53,7 +53,9 @@ class KnifeEdge(Procedure):
     dated calibration `spot`, which the run writes beside its data. The sample has to be out of the way.
     """
 
-    energy: float = param("80 nJ", unit="J", above=0, high="1 J", doc="of a pulse in the focus")
+    energy: float | None = param(
+        None, unit="J", above=0, high="1 J", doc="of a pulse in the focus; none for half of the most that is calibrated"
+    )
     shots: int = param(20, low=2, high=1000, doc="pulses per position")
     rate: float = param("10 Hz", unit="Hz", above=0, high="100 kHz", doc="of the pulses, at most")
     points: int = param(13, low=3, high=1000, doc="coarse positions over the range of each edge")
@@ -70,6 +72,7 @@ class KnifeEdge(Procedure):
         Column("ratio", "1", "energy over reference, mean of the pulses"),
         Column("ratio_sigma", "1", "1-sigma of that mean"),
         Column("shots", "1", "pulses that were sent"),
+        Column("seen", "1", "of these, pulses that the head behind the edge saw"),
         Column("time", "s", "start of the burst since the start of the run"),
     )
     analyses: ClassVar = ("knife_edge",)
@@ -101,7 +104,8 @@ class KnifeEdge(Procedure):
         with bursts.in_the_dark():
             bench.pulse.state()
             rate = bench.pulse.set_rate(min(self.rate, bench.meter.fastest(), bench.sample_meter.fastest()))
-            reached = bench.attenuator.set_energy(self.energy)
+            energy = bench.attenuator.span()[1] / 2 if self.energy is None else self.energy
+            reached = bench.attenuator.set_energy(energy)
             bench.meter.expect(reached)
             scan = _Scan(self, bench, bursts, reached, rate, started)
             for edge in bench.edges.values():
@@ -233,5 +237,6 @@ class _Scan:
             "ratio": ratio,
             "ratio_sigma": max(sigma, 1e-6),
             "shots": int(reference.size),
+            "seen": int(seen.size),
             "time": begun - self._started,
         }

@@ -46,7 +46,8 @@ def analyse(folder: Path, data: xr.Dataset, names: Iterable[str], requests: Requ
             write_json(folder / "analysis" / f"{name}.json", result_to_json(result))
             _draw(folder / "analysis" / f"{name}.svg", hook, data, result, requests)
             refused = getattr(result, "refused", None)
-            if refused:
+            # A mapping says which of several claims are not made; the others stand.
+            if refused and not isinstance(refused, Mapping):
                 problems.append(f"analysis {name!r} refused: {refused}")
         except AnalysisRefused as refusal:
             problems.append(f"analysis {name!r} refused: {refusal}")

@@ -19,10 +19,10 @@ from perovskite_meas.sim.world.ase.film import Film
 from perovskite_meas.sim.world.ase.film_sample import FilmSample
 from perovskite_meas.testing import check_analysis
 
-PIXELS, SHOTS = 160, 12
+PIXELS, SHOTS = 160, 10
 EDGES = np.linspace(500.0, 562.0, PIXELS + 1)
 SERIES = {"dark": 0, "stripe": 1, "shifted": 2, "return": 3}
-LENGTHS = tuple(float(length) for length in np.round(np.geomspace(0.03, 0.5, 10), 4))
+LENGTHS = tuple(float(length) for length in np.round(np.geomspace(0.03, 0.45, 9), 4))
 SHORT, PLACES = 0.1, (0.0, 0.15, 0.3, 0.45, 0.6)
 FILTERS = (1.0, 0.3, 0.1, 0.01, 0.001)
 FLUENCE = 10e-6
@@ -62,8 +62,8 @@ def film() -> Film:
 
 
 def session(
-    seed: int = 1, *, fluence: float = FLUENCE, lengths: tuple[float, ...] = LENGTHS, fade: float = 0.0, per_shot: bool = True,
-    error: float = 0.0, shifts: tuple[float, ...] = PLACES,
+    seed: int = 1, *, fluence: float = FLUENCE, lengths: tuple[float, ...] = LENGTHS, fade: float = 0.0,
+    per_shot: bool = True, error: float = 0.0, shifts: tuple[float, ...] = PLACES,
 ) -> xr.Dataset:  # fmt: skip
     """Return rows of one run; `error` of every filter, `fade` of the film by the end."""
     own, rng = film(), np.random.default_rng(seed)
@@ -192,18 +192,6 @@ def test_too_short_stripes_are_refused_with_a_limit() -> None:
     assert any("not measured" in note for note in result.notes)
 
 
-def test_without_slopes_of_single_pulses_the_gain_is_less_sure() -> None:
-    _, sure = ordinary()
-    result = gain(session(per_shot=False))
-    assert any("no slopes of single pulses" in note for note in result.notes)
-    assert sure.net_gain is not None
-    if result.net_gain is not None:
-        assert result.net_gain.statistical is not None
-        assert sure.net_gain.statistical is not None
-        assert result.net_gain.statistical > sure.net_gain.statistical
-        assert abs(result.net_gain.pull(truth())) < 3
-
-
 def test_neither_wrong_filters_nor_wear_told_by_the_first_stripe_are_gain() -> None:
     result = gain(session(error=-0.08, fade=0.1))
     assert result.net_gain is not None
@@ -219,7 +207,7 @@ def test_three_lengths_are_refused_with_the_number_needed() -> None:
 
 
 def test_it_keeps_the_contract_of_an_analysis() -> None:
-    check_analysis(gain, data=session(lengths=LENGTHS[:4], shifts=()))
+    check_analysis(gain, data=session(lengths=LENGTHS[::2][:4], shifts=(), per_shot=False))
 
 
 def test_the_figure_shows_the_window() -> None:

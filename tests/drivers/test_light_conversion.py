@@ -165,7 +165,7 @@ def test_a_stuck_picker_is_confirmed_as_closed_which_only_a_meter_can_contradict
 
 def test_an_output_that_stays_open_is_a_fault_that_warns_of_light(laser, monkeypatch):
     laser.output("open")
-    monkeypatch.setattr(laser, "_post", lambda path: None)
+    monkeypatch.setattr(laser, "_post", lambda *_: None)
     with pytest.raises(HardwareFault, match=r"that the output is closed: state EmissionOn.*LIGHT MAY"):
         laser.output("closed")
 

@@ -210,6 +210,9 @@ class PulseTable:
     def set_fluence(self, fluence: float) -> float:
         return self.set_energy(fluence * AREA) / AREA
 
+    def span(self) -> tuple[float, float]:
+        return 1e-9, 160e-9
+
     def fluence(self, joule: float) -> float:
         return joule / AREA
 

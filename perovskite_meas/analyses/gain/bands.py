@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,9 @@ SMOOTH = 9
 """Pixels over which a spectrum is smoothed to find its top."""
 SLOPED = 5
 """Single pulses from which on a slope is taken."""
-LEVEL = 0.005
+LEVEL = 0.004
 """Relative 1-sigma of an exposure, all bands together: blades and pump are not set better."""
-UNEVEN = 0.004
+UNEVEN = 0.003
 """The same of one band."""
 LEAST = 0.005
 """Relative scatter of one band of one pulse that is there at least."""
@@ -97,7 +97,7 @@ def seen(rows: Rows, light: Light, geometry: dict[str, Array], reading: float) -
     wanted = np.flatnonzero(rows.series != "dark")
     stripe = np.flatnonzero(rows.series == "stripe")
     order = stripe[np.argsort(geometry["length"][stripe], kind="stable")]
-    logs = np.concatenate([np.log(_fluences(rows, row)) for row in stripe])
+    logs = np.concatenate([np.log(_fluences(rows, int(row))) for row in stripe])
     reference = float(logs.mean())
     # What was read scatters more than what fell: of a pulse's distance from the mean, a part is the reading's own.
     jitter = float(logs.var())
@@ -136,12 +136,12 @@ def seen(rows: Rows, light: Light, geometry: dict[str, Array], reading: float) -
     )  # fmt: skip
     flicker = _flicker(rows, light, signal, found, wanted)
     widened = np.hypot(found.spread, np.where(found.alone, flicker, 0.05)[:, None])
-    return Seen(*(widened if name == "spread" else getattr(found, name) for name in Seen.__dataclass_fields__))
+    return replace(found, spread=widened)
 
 
 def _fluences(rows: Rows, row: int) -> Array:
-    own = rows.fluences[row]
-    return own[own > 0]
+    own: Array = rows.fluences[row]
+    return np.asarray(own[own > 0], np.float64)
 
 
 def _borders(light: Light, shortest: int, longest: int) -> Array:

@@ -139,7 +139,7 @@ class Problem:
         data = self._data(place)
         return Fit(
             self.pump, self.seen, place[:size], place[size : size + bands], place[size + bands :],
-            np.linalg.pinv(normal), best, data.size - bands - size,
+            np.asarray(np.linalg.pinv(normal), np.float64), best, data.size - bands - size,
         )  # fmt: skip
 
     def of(self, seen: Seen) -> Problem:
@@ -213,7 +213,7 @@ class Problem:
 
     def _first(self, theta: Array) -> Array:
         shortest = int(np.argmin(self.seen.length + 1e3 * (self.seen.series != "stripe")))
-        levels = self.seen.value[shortest].copy()
+        levels: Array = self.seen.value[shortest].copy()
         for _ in range(2):
             place = np.concatenate([theta, levels, np.zeros(self._filters.size)])
             levels += self.seen.value[shortest] - self.told(place)[0][shortest]

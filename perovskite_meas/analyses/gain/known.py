@@ -40,7 +40,7 @@ LOSS_TRUST = 40.0
 """1/cm: measured losses rest on the data."""
 EXCESS_TRUST = 10.0
 """1/cm by which a pumped film may lose more or less than one that is not."""
-OTHER_PROFILE = 0.05
+OTHER_PROFILE = 0.04
 """Part by which a profile across the stripe that is stated is of the other kind."""
 UNKNOWN_CHARGE = 0.5
 """Fraction of charged nanocrystals that is tried against none where nothing is stated."""
@@ -48,7 +48,7 @@ UNKNOWN_DEPTH = 0.5
 """Optical depth that is tried against none where nothing is stated."""
 LOSS_LEAST = 1.0
 """1/cm, of every loss: how the pump falls off along the line is known no better."""
-LAW_TRUST = 0.012
+LAW_TRUST = 0.011
 """Relative 1-sigma of the material gain: sizes, and bands of finite width."""
 
 
@@ -85,7 +85,7 @@ def prior(data: xr.Dataset, setup: Setup, pump: Pump, seen: Seen) -> Prior:
         law.LN_SATURATION: (SATURATION, SATURATION_TRUST),
         law.COUPLING: (COUPLING, COUPLING_TRUST),
         law.SLOPE: (0.0, SLOPE_TRUST),
-        law.MIDDLE: (float(seen.length[longest]) / 3, max(float(seen.length[longest]) / 2, 0.01)),
+        law.MIDDLE: (float(seen.length[longest]) / 3, max(float(seen.length[longest]) / 4, 0.01)),
         law.OFFSET: (0.0, LENGTH_TRUST),
         law.EXCESS: (0.0, EXCESS_TRUST),
         law.STRETCH: (0.0, 0.03 if waist is None else max(waist.relative, 0.01)),
@@ -96,8 +96,10 @@ def prior(data: xr.Dataset, setup: Setup, pump: Pump, seen: Seen) -> Prior:
 
 
 def rivals(setup: Setup, pump: Pump) -> dict[str, tuple[Pump, float, bool]]:
-    """Return other things that may be true, by cause: by how much of the way to each the gain is unsure, and whether
-    nothing is stated, so that the truth lies as likely there as here.
+    """Return other things that may be true, by cause.
+
+    With each: by how much of the way to it the gain is unsure, and whether nothing is stated, so that the truth lies as
+    likely there as here.
     """
     charged = UNKNOWN_CHARGE if setup.charged is None else max(setup.charged.sigma, 0.0)
     other = replace(pump, gaussian=not pump.gaussian)

@@ -30,8 +30,10 @@ ACROSS = 12
 """Slices across half the stripe."""
 REACH = 1.6
 """Farthest slice in 1/e^2 radii."""
-NODES = 7
+NODES = 8
 """Fluences at which light is computed; those of the pulses lie between."""
+FARTHEST = 0.9
+"""Part of the film's pumped end by which the middle of the pump may be off a stripe."""
 LONGEST = 0.005
 """cm: steps along the stripe are not longer."""
 KEPT = 12
@@ -123,7 +125,9 @@ class Law:
         self._shares = 0.75 * reach * shares * np.sqrt((sides + 1) / 2) if pump.gaussian else np.ones(1)
         points = np.cos(math.pi * (np.arange(NODES) + 0.5) / NODES)[::-1]
         # What the pump loses towards the ends of the line widens the range of fluences.
-        low, high = stripes.low - 0.25, stripes.high + 0.02
+        away = FARTHEST * float((stripes.near + stripes.length).max()) / pump.waist
+        self._falls = min(max(2 * away**2, 0.1), 1.5)
+        low, high = stripes.low - self._falls, stripes.high + 0.02
         self._mid, self._half = (low + high) / 2, (high - low) / 2
         self._fluence = self._mid + self._half * points
         self._lagrange = np.linalg.inv(np.polynomial.chebyshev.chebvander(points, NODES - 1))
@@ -131,8 +135,9 @@ class Law:
         self._kept: dict[tuple[float, ...], Array] = {}
 
     def __call__(self, theta: Array, shape: Array, raised: float = 0.0) -> tuple[Array, Array]:
-        """Return ln of the light of every stripe at the nodes of fluence: what ran along it, (n, NODES, b), and what
-        left at once, of all bands, (n, NODES).
+        """Return ln of the light of every stripe at the nodes of fluence.
+
+        First what ran along it, (n, NODES, b), then what left at once, of all bands, (n, NODES).
 
         Args:
             theta: as in `NAMES`.
@@ -159,8 +164,9 @@ class Law:
         return guided[index] - (theta[LOSS] * self.stripes.near)[:, None, None], alone[index]
 
     def pulled(self, theta: Array) -> tuple[Array, Array]:
-        """Return ln of the pump's mean along each stripe over its maximum: for light that runs along it, whose first
-        part is amplified by all the rest, and for light that does not; both (n,).
+        """Return ln of the pump's mean along each stripe over its maximum, twice (n,).
+
+        First for light that runs along it, whose first part is amplified by all the rest, then for light that does not.
         """
         if not math.isfinite(self.pump.waist):
             return np.zeros(self.stripes.length.size), np.zeros(self.stripes.length.size)
@@ -175,7 +181,7 @@ class Law:
         share = np.expm1(rise * (1 - ALONG) / 2) * np.exp(rise * (ALONG - 1) / 2) / rise
         share = share * SHARES_ALONG
         guided = (here * share).sum(axis=1) / share.sum(axis=1)
-        return np.maximum(guided, -0.24), np.maximum(here @ SHARES_ALONG / 2, -0.24)
+        return np.maximum(guided, -self._falls), np.maximum(here @ SHARES_ALONG / 2, -self._falls)
 
     def weights(self, log_fluence: Array) -> Array:
         """Return what interpolates the nodes to these ln fluences, (..., NODES)."""

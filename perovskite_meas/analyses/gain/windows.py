@@ -26,7 +26,7 @@ LEAST_P = 0.01
 LEAST_MORE = 1e-3
 """The same of what a window has beyond the last one."""
 UNSURE = 25.0
-"""1/cm: where the gain is known worse, other starts are tried."""
+"""1/cm: where the first window leaves the gain known worse, other starts are tried."""
 OTHER = np.array([0.7 * (name == "ln_pairs") for name in NAMES])
 """From one start to another."""
 HOPELESS = 1e-4
@@ -94,7 +94,7 @@ def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Win
     for end in ends(seen.length[stripe]):
         own = problem(seen.only(elsewhere | (stripe & (seen.length <= end * (1 + 1e-9)))))
         fit = own.solve(theta, levels, filters)
-        if not fit.net_sigma < UNSURE:
+        if not fits and not fit.net_sigma < UNSURE:
             # A film that hardly amplifies and one that absorbs look alike to the first step of a search.
             for there in (OTHER, -OTHER):
                 other = own.solve(theta + there)
@@ -115,9 +115,10 @@ def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Win
 
 def _spread(fits: list[Fit], taken: int) -> float:
     """Return by how much the windows before the chosen one differ from it beyond what their own noise explains."""
-    best, worst = fits[taken], 0.0
+    best, total, weights = fits[taken], 0.0, 0.0
     for other in fits[max(taken - 2, 0) : taken]:
         # The longer window holds the shorter one's data: the difference scatters by the rest alone.
         own = max(other.net_sigma**2 - best.net_sigma**2, 0.0)
-        worst = max(worst, (other.net() - best.net()) ** 2 - own)
-    return math.sqrt(worst)
+        total += max((other.net() - best.net()) ** 2 - own, 0.0) / other.net_sigma**2
+        weights += 1 / other.net_sigma**2
+    return math.sqrt(total / weights) if weights else 0.0

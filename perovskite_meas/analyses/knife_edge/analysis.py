@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perovskite_meas.core.analysis import analysis
+from perovskite_meas.core.analysis import analysis, condition, fact
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
 from .figure import draw
-from .fit import Array, Edge, fit_edge
+from .fit import Array, Edge, Mask, fit_edge
 from .result import KnifeEdgeResult
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-DARK, EDGE = 0, 1
+EDGE, OPEN = 1, 2
+MISFIT = 3.0
+"""chi2 per degree of freedom from which the fit is spoken of."""
+DISAGREE = 4.0
+"""Sigmas by which the heads may disagree on the open beam."""
 FEWEST = 7
 """Positions per axis needed for a height, a floor, a centre, a radius, and something left over."""
 LARGEST_RESIDUAL = 0.05
@@ -50,13 +54,14 @@ def knife_edge(data: xr.Dataset) -> KnifeEdgeResult:
     refused = None
     residual = 0.0
     top_hat: dict[str, Value] = {}
-    for axis, (position, ratio, sigma) in curves.items():
+    misfit = 0.0
+    for axis, (position, ratio, sigma, limit) in curves.items():
         problem = _problem(axis, position, ratio)
         if problem is None:
-            fit = fit_edge(position, ratio, sigma, flat=False)
-            off = float(np.sqrt(np.mean((ratio - fit.fit) ** 2))) / float(np.ptp(ratio))
-            residual = max(residual, off)
-            flat = fit_edge(position, ratio, sigma, flat=True) if position.size > FEWEST else fit
+            fit = fit_edge(position, ratio, sigma, limit, flat=False)
+            off = float(np.sqrt(np.mean((ratio - fit.fit)[~limit] ** 2))) / float(np.ptp(ratio))
+            residual, misfit = max(residual, off), max(misfit, fit.chi2 / fit.spare)
+            flat = fit_edge(position, ratio, sigma, limit, flat=True) if position.size > FEWEST else fit
             if fit.chi2 - flat.chi2 > FLAT_GAIN and flat.flat > 2 * flat.sigma_flat:
                 top_hat[axis] = Value(1e3 * flat.flat, 1e3 * flat.sigma_flat, "um")
                 notes.append(
@@ -67,6 +72,16 @@ def knife_edge(data: xr.Dataset) -> KnifeEdgeResult:
                 problem = f"the curve along {axis} is off its fit by {off:.1%} rms of the full energy, more than 5 %"
             fits[axis] = fit
         refused = refused or problem
+    if misfit > MISFIT:
+        notes.append(
+            f"the curves are off their fits by more than their noise (chi2 per degree of freedom {misfit:.1f}): the "
+            "beam is not quite a Gaussian, or moved"
+        )
+    weak = sum(int(limit.sum()) for *_, limit in curves.values())
+    if weak:
+        notes.append(f"at {weak} positions the head behind the edge saw nothing: taken as upper limits")
+    if (opened := _opened(data)) is not None:
+        notes.append(opened)
     if "y" not in curves:
         notes.append("no edge was moved along y: the spot is taken as round")
     points = {
@@ -86,6 +101,7 @@ def knife_edge(data: xr.Dataset) -> KnifeEdgeResult:
         centre_y=centres.get("y"),
         ellipticity=_over(waists.get("x"), waists.get("y")),
         residual=residual,
+        misfit=misfit,
         top_hat=top_hat,
         refused=refused,
         points=points,
@@ -100,21 +116,46 @@ def plot(data: xr.Dataset, result: KnifeEdgeResult, figure: Figure) -> None:
     draw(result, figure)
 
 
-def _curves(data: xr.Dataset) -> dict[str, tuple[Array, Array, Array]]:
-    """Return position (mm), ratio and its sigma by axis, dark subtracted."""
+def _curves(data: xr.Dataset) -> dict[str, tuple[Array, Array, Array, Mask]]:
+    """Return by axis position (mm), ratio, its sigma, and whether that is an upper limit alone."""
     missing = [name for name in knife_edge.needs if name not in data]
     if missing:
         raise AnalysisRefused(f"the data lack the column(s) {', '.join(missing)}, which knife_edge needs")
     column: dict[str, Any] = {name: np.asarray(data[name].values, np.float64) for name in knife_edge.needs}
     good = np.isfinite(column["ratio"]) & (column["ratio_sigma"] > 0)
+    shots, seen = (np.asarray(data[name].values, np.float64) if name in data else np.ones(good.size)
+                   for name in ("shots", "seen"))  # fmt: skip
+    # Pulses that some bursts lack are the weaker ones: the mean of the others is none.
+    good &= (seen >= shots) | (seen <= 0)
     found = {}
     for number, axis in enumerate(AXES):
         here = good & (column["series"] == EDGE) & (column["axis"] == number)
         if here.any():
-            found[axis] = (column["position"][here], column["ratio"][here], column["ratio_sigma"][here])
+            found[axis] = (column["position"][here], column["ratio"][here], column["ratio_sigma"][here],
+                           seen[here] <= 0)  # fmt: skip
     if "x" not in found:
         raise AnalysisRefused("no rows of an edge along x; run KnifeEdge to its end")
     return found
+
+
+def _opened(data: xr.Dataset) -> str | None:
+    """Return what is wrong where the two heads do not agree on the open beam."""
+    opened = np.asarray(data["ratio"].values, np.float64)[np.asarray(data["series"].values) == OPEN]
+    if not opened.size:
+        return None
+    known = [("energy_at_sample.ratio", True), ("meter.accuracy", False), ("sample_meter.accuracy", False)]
+    parts = []
+    for name, relative in known:
+        if fact(data, name) is not None:
+            value = condition(data, name, "1")
+            parts.append(value.relative if relative else value.nominal)
+    sigma = math.hypot(0.01, *parts)
+    if abs(float(opened.mean()) - 1) <= DISAGREE * sigma:
+        return None
+    return (
+        f"behind the open beam the head reads {float(opened.mean()):.3g} of what the pick-off says, where 1 +- "
+        f"{sigma:.2g} is stated: see the calibration energy_at_sample and the range of the head"
+    )
 
 
 def _problem(axis: str, position: Array, ratio: Array) -> str | None:

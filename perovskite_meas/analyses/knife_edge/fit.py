@@ -11,7 +11,10 @@ from scipy.optimize import least_squares
 from scipy.special import erf
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
+_FLOOR = 0.02
+"""1-sigma of the floor, over the full height."""
 _START = 0.1
 """Of the full height: the edge positions at which the curve crosses this and its complement give a first width."""
 
@@ -27,6 +30,8 @@ class Edge:
     flat: float
     """Full width of the flat part; 0 for a Gaussian."""
     chi2: float
+    spare: int
+    """Degrees of freedom."""
     fit: Array
     """Shape (n,)."""
 
@@ -62,13 +67,16 @@ def share(position: Array, centre: float, waist: float, flat: float) -> Array:
     return np.asarray(0.5 + (integral(u + half) - integral(u - half)) / (4.0 * half), np.float64)
 
 
-def fit_edge(position: Array, ratio: Array, sigma: Array, *, flat: bool) -> Edge:
+def fit_edge(position: Array, ratio: Array, sigma: Array, limit: Mask, *, flat: bool) -> Edge:
     """Fit one curve: height, floor, centre, waist, and the flat part where `flat`.
+
+    The floor is that of two heads without light, which is known to be near 0.
 
     Args:
         position: of the edge, mm, shape (n,).
         ratio: energy behind the edge over the reference, shape (n,).
         sigma: 1-sigma of it, shape (n,).
+        limit: where the ratio is not known but lies below about `sigma`, shape (n,).
         flat: whether the beam may have a flat top.
     """
     order = np.argsort(position)
@@ -89,13 +97,14 @@ def fit_edge(position: Array, ratio: Array, sigma: Array, *, flat: bool) -> Edge
     scale = [abs(high - low), abs(high - low), width, width, *([width] if flat else [])]
 
     def off(p: Array) -> Array:
-        return (model(p) - ratio) / sigma
+        left = (model(p) - ratio) / sigma
+        return np.append(np.where(limit, np.maximum(left - 1.0, 0.0), left), p[1] / (_FLOOR * (high - low)))
 
     found = least_squares(off, start, x_scale=scale, method="lm")
     jacobian = np.asarray(found.jac, np.float64)
     covariance: Array = np.asarray(np.linalg.pinv(jacobian.T @ jacobian), np.float64)
     chi2 = float(2 * found.cost)
-    spare = max(position.size - len(start), 1)
+    spare = max(int((~limit).sum()) + 1 - len(start), 1)
     covariance = covariance * max(1.0, chi2 / spare)
     width_found, flat_found = abs(float(found.x[3])), abs(float(found.x[4])) if flat else 0.0
-    return Edge(width_found, float(found.x[2]), covariance, flat_found, chi2, model(found.x))
+    return Edge(width_found, float(found.x[2]), covariance, flat_found, chi2, spare, model(found.x))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from perovskite_meas.core.value import Value
@@ -24,8 +24,10 @@ class KnifeEdgeResult:
     """Likewise of the y edge."""
     ellipticity: Value | None
     """waist over waist_y."""
-    residual: float
-    """Largest rms of the two curves about their fits, over the full energy."""
+    residual: float = field(metadata={"unit": "%"})
+    """Largest rms of the curves about their fits, over the full energy."""
+    misfit: float
+    """Largest chi2 per degree of freedom of the fits."""
     top_hat: Mapping[str, Value]
     """By axis, the width in um of the flat part that a Gaussian convolved with a rectangle would have."""
     refused: str | None

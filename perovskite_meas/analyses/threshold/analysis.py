@@ -11,31 +11,34 @@ from perovskite_meas.core.analysis import Forecast, analysis
 from perovskite_meas.core.errors import UsageError, did_you_mean
 from perovskite_meas.core.value import Value
 
+from .controls import controls
 from .estimators import ILL, NAMES, Estimates, estimate
 from .filters import Filters, compare_filters
 from .fresh import fresh_spots
-from .gain import shape_of
+from .gain import refusal, shape_of
 from .groups import Groups, by_row, group
 from .knee import KNEE, first_look, fit_soft_knee
 from .lasing import lasing_or_ase
 from .law import Fit, Noise, rough_noise
 from .light import Light, read_light
 from .naive import set_point_average
-from .notes import notes, verdict
+from .notes import misfits, notes, summary, verdict
 from .order import photon_order, slope
 from .result import ThresholdResult
 from .reversibility import Reversal, reversal
 from .rows import COLUMNS, Rows, read_rows
 from .setup import Setup
 from .shown import curves_shown, points_shown, spectra_shown
+from .widths import linewidths
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
 PRIMARY = "soft_knee"
-CAVITIES = 0.08
-"""Relative 1-sigma of a gain model of one pass where the film lases: light then grows in cavities."""
+LASES = "the film lases: its light grows in cavities, and not along the stripe once"
+KNOWN = 1e-5
+"""Relative sigma of a filter that is the reference of the others, or none at all."""
 KNEE_BEYOND = 0.55
 """ln <N> from zero gain to the soft knee, where no gain model tells."""
 
@@ -91,28 +94,35 @@ def analyse(data: xr.Dataset, primary: str = PRIMARY) -> ThresholdResult:
     up, down = (group(rows, light, _frames(rows, light, name), unit) for name in ("up", "down"))
     back = reversal(rows, each, up, down, knee, noise, setup.photons)
     chosen, knee, noise = _chosen(rows, light, unit, setup, back, knee, noise)
-    found = estimate(chosen, light, knee, noise, setup, filters)
+    found = estimate(chosen, light, knee, noise, setup, filters, no_gain(setup, back))
     fresh = fresh_spots(rows, each, chosen, knee, noise)
-    emission = lasing_or_ase(rows, light, chosen, knee, noise, found.narrowing.above)
-    if emission.verdict == "lasing" and found.gain is not None:
-        found.systematic["gain_model"]["cavities"] = CAVITIES
-    scatter = {"spot_to_spot": fresh.scatter.nominal} if fresh.scatter is not None else {}
-    scale = {**setup.scale, **scatter}
-    values = found.values(unit, scale)
+    checked = controls(rows, each, knee, noise)
+    emission = lasing_or_ase(rows, light, chosen, knee, noise, found.narrowing.above, checked.polarisation)
+    if emission.verdict == "lasing":
+        found = found.without("gain_model", found.refused.get("gain_model", LASES))
+    scale = setup.scale | ({"spot_to_spot": fresh.scatter.nominal} if fresh.scatter is not None else {})
+    scales = {
+        name: scale | {"zero": setup.zero / (unit * math.exp(ln)), **damage(back)} for name, ln in found.ln.items()
+    }
+    values = {name: found.value(name, unit, scales[name]) for name in found.ln}
     flags = {name: "ill-conditioned" for name in values if found.own(name) > ILL}
     nominal = np.array([value.nominal for value in values.values()])
+    spread = float(nominal.std() / nominal.mean()) if nominal.size else 0.0
     gain = found.gain
     jitter = _jitter(rows)
     order = _order(chosen, noise, setup, found)
-    comments = [*said, *dark_notes, *notes(rows, setup, found, filters, back, fresh, emission, jitter, order)]
+    widths = linewidths(chosen, light, found.narrowing, setup.dispersion)
+    said += [*dark_notes, *notes(rows, setup, found, filters, back, fresh, emission, jitter, order), *checked.notes()]
     return ThresholdResult(
         threshold=values.get(primary),
         primary=primary,
         thresholds=values,
         refused=found.refused,
         flags=flags,
-        spread=float(nominal.std() / nominal.mean()) if nominal.size else 0.0,
-        systematics={name: {**found.systematic[name], **scale} for name in values},
+        spread=spread,
+        misfit=misfits(found),
+        gain_chi2=None if gain is None else gain.chi2,
+        systematics={name: {**found.systematic[name], **scales[name]} for name in values},
         order=order,
         photons=setup.photons,
         slope_log=slope(chosen, float(knee.theta[3]), setup.photons),
@@ -128,24 +138,43 @@ def analyse(data: xr.Dataset, primary: str = PRIMARY) -> ThresholdResult:
         damage_slope=back.damage,
         damage_per_shots=back.damage_shots,
         fresh_scatter=fresh.scatter,
+        heating_ratio=checked.heating,
         fresh_ratios=fresh.ratios,
         lasing=emission.verdict,
         evidence=emission.evidence,
+        polarisation=checked.polarisation,
         mode_contrast=emission.contrast,
-        linewidth_below=found.narrowing.below,
-        linewidth_above=found.narrowing.above,
-        naive=set_point_average(rows, each, setup, gain),
+        linewidth_below=widths[0],
+        linewidth_above=widths[1],
+        naive=set_point_average(rows, each, light, setup, found),
         energy_jitter=jitter,
         flicker=noise.relative,
+        cosmic_rays=light.hits.row.size,
         recording=setup.recording,
         collection=setup.collection,
         filters=_filters_shown(rows, filters),
-        verdict=verdict(primary, values, found, back, emission, flags),
+        verdict=verdict(primary, values, found, back, emission, flags, spread),
+        summary=summary(values, found, flags),
         points=points_shown(rows, chosen, up, down, found, noise),
         curves=curves_shown(chosen, found),
         spectra=spectra_shown(rows, light, each),
-        notes=tuple(dict.fromkeys(comments)),
+        notes=tuple(dict.fromkeys(said)),
     )
+
+
+def no_gain(setup: Setup, back: Reversal) -> str | None:
+    """Return why no gain model is fitted, or None."""
+    if back.verdict == "irreversible":
+        changes = "; ".join(back.changes) or "emission does not come back"
+        return f"the film changed while it was measured ({changes}): its curve is that of no one film"
+    return refusal(setup)
+
+
+def damage(back: Reversal) -> dict[str, float]:
+    """Return what a film that changed leaves open of every threshold: half of what up and down differ by."""
+    if back.verdict != "irreversible" or back.thresholds is None:
+        return {}
+    return {"damage": 0.5 * abs(math.log(max(back.thresholds.nominal, 1e-3)))}
 
 
 def _calibrated(rows: Rows, light: Light, unit: float, setup: Setup) -> tuple[Light, Filters, Fit, Noise]:
@@ -180,8 +209,8 @@ def _order(groups: Groups, noise: Noise, setup: Setup, found: Estimates) -> Valu
     gain = found.gain
     if gain is None:
         below = float(found.knee.theta[KNEE]) - KNEE_BEYOND / setup.photons
-        return photon_order(groups, noise, shape_of(setup), setup.biexciton.nominal, below)
-    return photon_order(groups, noise, gain.shape, float(gain.best.theta[-1]), gain.ln_threshold)
+        return photon_order(groups, noise, shape_of(setup), setup.biexciton.nominal, below, setup.zero)
+    return photon_order(groups, noise, gain.shape, float(gain.best.theta[-1]), gain.ln_threshold, setup.zero)
 
 
 def _jitter(rows: Rows) -> float:
@@ -198,5 +227,5 @@ def _filters_shown(rows: Rows, filters: Filters) -> dict[str, Value]:
     for place, correction, sigma in zip(filters.steps, filters.correction, filters.sigma, strict=True):
         stated = float(rows.transmission[(rows.step == place) & (rows.series != "dark")].max())
         nominal = stated * math.exp(-float(correction))
-        found[str(place)] = Value(nominal, nominal * float(sigma), "1")
+        found[str(place)] = Value(nominal, nominal * float(sigma) if sigma > KNOWN else 0.0, "1")
     return found

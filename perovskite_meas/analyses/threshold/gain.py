@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
 from .film import NAMES, THRESHOLD, Film, Shape
@@ -34,6 +35,14 @@ SATURATION: dict[bool, Prior] = {True: (0.0, 3.0), False: (8.0, 4.0)}
 MARGIN = 0.35
 THIN = 0.02
 """Optical depth up to which all depths are pumped alike."""
+TRUST = 0.005
+"""Relative misfit granted to this law: the data know better than what is assumed beforehand of the biexciton."""
+ONE_SIDED = 0.5
+"""1-sigma over the whole move of a doubt that goes one way: light of each depth may grow on its own, more than two
+pairs may emit no more than two."""
+LEAST_RISE = 0.5
+"""Amplified over spontaneous light at the end of the fit, below which no threshold is told."""
+NO_GUIDED = -30.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class GainModel:
     """The one that the data like best."""
     table: dict[str, tuple[float, float]]
     """ln threshold and half the weighted squares by shape."""
+    chi2: float
+    """Squares per degree of freedom by noise alone."""
     parameters: dict[str, Value]
     highest: float
     """ln fluence up to which it was fitted."""
@@ -78,6 +89,9 @@ def fit_gain_model(groups: Groups, noise: Noise, setup: Setup, start: Array) -> 
     `groups` are those below the second knee: how the gain saturates beyond it is the least known part of the law.
 
     The reported value is the mean over the shapes that cannot be told apart, weighted by how well each fits.
+
+    Raises:
+        AnalysisRefused: hardly any amplified light, or a fit that does not tell.
     """
     central = shape_of(setup)
     low, high = float(groups.log_fluence.min()) - MARGIN, float(groups.log_fluence.max()) + MARGIN
@@ -87,9 +101,13 @@ def fit_gain_model(groups: Groups, noise: Noise, setup: Setup, start: Array) -> 
         film = Film(tried, low, high)
         fits[name] = tried, _fit(film, groups, noise, setup, _start(setup, start, groups, film), tried)
     shape, best = min(fits.values(), key=lambda item: item[1].cost)
-    if shape.depth > THIN:
-        tried = replace(shape, layered=True)
-        fits["layers"] = tried, _fit(Film(tried, low, high), groups, noise, setup, best.theta, tried)
+    if failed := best.failed(THRESHOLD):
+        raise AnalysisRefused(failed)
+    if (rise := _rise(best, high - MARGIN)) < LEAST_RISE:
+        raise AnalysisRefused(
+            f"the amplified light reaches {rise:.2g} of the spontaneous light only, and {LEAST_RISE:g} of it are "
+            "needed to tell gain from the spontaneous light's own bend: measure at higher fluence"
+        )
     moves = np.array([fit.theta[THRESHOLD] for _, fit in fits.values()])
     costs = np.array([fit.cost for _, fit in fits.values()])
     scale = max(1.0, 2.0 * float(costs.min()) / max(len(groups) - len(NAMES), 1))
@@ -97,14 +115,26 @@ def fit_gain_model(groups: Groups, noise: Noise, setup: Setup, start: Array) -> 
     weight /= weight.sum()
     mean = float(weight @ moves)
     parts = {"model": math.sqrt(float(weight @ (moves - mean) ** 2)), "priors": best.open(THRESHOLD)}
+    if shape.depth > THIN:
+        tried = replace(shape, layered=True)
+        layers = _fit(Film(tried, low, high), groups, noise, setup, best.theta, tried)
+        parts["layers"] = ONE_SIDED * abs(float(layers.theta[THRESHOLD] - best.theta[THRESHOLD]))
     for cause, tried in _doubts(shape, setup).items():
         change = averaged(Film(tried, low, high), best.theta, groups) - best.model
-        parts[cause] = abs(best.moved(THRESHOLD, change))
+        parts[cause] = abs(best.moved(THRESHOLD, change)) * (ONE_SIDED if cause == "ladder" else 1.0)
     return GainModel(
-        mean, best.sigma(THRESHOLD), parts, best, shape,
-        {key: (float(fit.theta[THRESHOLD]), fit.cost) for key, (_, fit) in fits.items()}, _parameters(best),
-        high - MARGIN,
+        mean, max(best.sigma(THRESHOLD), best.jackknife(THRESHOLD)), parts, best, shape,
+        {key: (float(fit.theta[THRESHOLD]), fit.cost) for key, (_, fit) in fits.items()},
+        float((best.residual**2).sum()) / max(len(groups) - len(NAMES), 1), _parameters(best), high - MARGIN,
     )  # fmt: skip
+
+
+def _rise(best: Fit, ln_fluence: float) -> float:
+    """Return the amplified light over the spontaneous light at one ln fluence."""
+    dark = best.theta.copy()
+    dark[NAMES.index("ln_beta")] = NO_GUIDED
+    at = np.array([ln_fluence])
+    return float(np.expm1(best.law(best.theta, at) - best.law(dark, at))[0])
 
 
 def shape_of(setup: Setup) -> Shape:
@@ -122,7 +152,7 @@ def shape_of(setup: Setup) -> Shape:
 
 def _doubts(shape: Shape, setup: Setup) -> dict[str, Shape]:
     """Return the shape with each stated or assumed fact changed by its sigma."""
-    found = {"sizes": replace(shape, sizes=2.0 * shape.sizes)}
+    found = {"sizes": replace(shape, sizes=2.0 * shape.sizes), "ladder": replace(shape, capped=True)}
     depth = setup.optical_depth or (OPEN_DEPTH if setup.photons == 1 else OPEN_DEPTH_MANY)
     spread = depth.sigma or DEPTH_TRUST * depth.nominal
     if spread:
@@ -176,6 +206,7 @@ def _fit(film: Film, groups: Groups, noise: Noise, setup: Setup, start: Array, s
         noise,
         priors=_priors(setup, shape),
         bounds=(low, high),
+        trust=TRUST,
         rounds=2,
         precision=1e-3,
     )

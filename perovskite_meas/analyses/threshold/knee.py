@@ -14,6 +14,8 @@ KNEE = 3
 """Place of ln threshold among the unknowns of both laws."""
 FLICKER = Noise(0.05, 0.01)
 GRID = 24
+BESIDE = 0.12
+"""Part of the sweep by which the knees of both laws may differ before another start is tried."""
 REACH = 0.2
 """Part of the sweep on either side of the knee that decides where it is."""
 TRUST = 0.10
@@ -77,10 +79,13 @@ def _knees(x: Array, y: Array, photons: int) -> list[Array]:
     return [theta for _, theta in found[:2]] or [np.array([y.min(), 1.0 * photons, y.max(), float(x.mean()), -2.0])]
 
 
-def fit_segmented(groups: Groups, noise: Noise, start: Array | None = None) -> Fit:
-    """Fit three pieces from the best pair of knees of a grid."""
+def fit_segmented(groups: Groups, noise: Noise, knee: Fit) -> Fit:
+    """Fit three pieces from the best pair of knees of a grid, and from one whose first is near the soft knee."""
     x, y = groups.centre, np.log(np.maximum(groups.mean, 1e-3 * groups.mean.max()))
-    starts = [start] if start is not None else [_pieces(x, y)]
+    starts = [_pieces(x, y)]
+    near = float(knee.theta[KNEE])
+    if abs(starts[0][KNEE] - near) > BESIDE * float(np.ptp(x)):
+        starts.append(_pieces(x, y, near))
     span = float(np.ptp(x))
     low = np.array([-60.0, 0.0, 0.0, x.min() + 0.02 * span, -2.0, math.log(0.02 * span)])
     high = np.array([60.0, 12.0, 80.0, x.max() - 0.02 * span, 20.0, math.log(span)])
@@ -90,10 +95,12 @@ def fit_segmented(groups: Groups, noise: Noise, start: Array | None = None) -> F
     return min(fits, key=lambda fit: fit.cost)
 
 
-def _pieces(x: Array, y: Array) -> Array:
-    places = np.linspace(float(np.quantile(x, 0.08)), float(np.quantile(x, 0.95)), GRID)
+def _pieces(x: Array, y: Array, near: float = math.nan) -> Array:
+    places = np.linspace(float(np.quantile(x, 0.08)), float(np.quantile(x, 0.97)), GRID)
     best: tuple[float, Array] | None = None
     for i, one in enumerate(places[:-2]):
+        if abs(one - near) > BESIDE * float(np.ptp(x)):
+            continue
         for two in places[i + 1 :]:
             design = np.stack([np.ones(x.size), x - one, np.maximum(x - one, 0), np.maximum(x - two, 0)], axis=1)
             solved, *_ = np.linalg.lstsq(design, y, rcond=None)
@@ -107,9 +114,13 @@ def _pieces(x: Array, y: Array) -> Array:
 
 
 def knee_sigma(groups: Groups, fit: Fit, noise: Noise) -> float:
-    """Return the 1-sigma of ln threshold by noise, and by what scatters the groups about the knee beyond it."""
+    """Return the 1-sigma of ln threshold by noise, and by what scatters the groups about the knee beyond it.
+
+    Not below what the residuals give: where the law is not right, it matters which energies the pulses had.
+    """
     reach = REACH * float(np.ptp(groups.centre))
-    return fit.sigma(KNEE) * excess_near(groups, fit, noise, float(fit.theta[KNEE]), reach)
+    by_noise = fit.sigma(KNEE) * excess_near(groups, fit, noise, float(fit.theta[KNEE]), reach)
+    return max(by_noise, fit.jackknife(KNEE))
 
 
 def first_look(groups: Groups, photons: int, reading: float) -> tuple[Fit, Noise]:

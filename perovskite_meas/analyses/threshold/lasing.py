@@ -26,6 +26,9 @@ SEVERAL = 3
 SHARPEST = 3.0
 """Pixels of the width below which a single line may be a single mode."""
 SCATTER = 0.2
+POLARISED = 0.4
+"""Degree of polarisation from which light has chosen one."""
+BATCHES = 4
 SINGLE = 100
 FEWEST = 5
 
@@ -45,8 +48,13 @@ class Lasing:
     evidence: tuple[str, ...]
 
 
-def lasing_or_ase(rows: Rows, light: Light, groups: Groups, knee: Fit, noise: Noise, narrow: Value) -> Lasing:
-    """Return the verdict from groups well above the knee; `narrow` is the width above threshold, meV."""
+def lasing_or_ase(
+    rows: Rows, light: Light, groups: Groups, knee: Fit, noise: Noise, narrow: Value, polarisation: Value | None
+) -> Lasing:
+    """Return the verdict from groups well above the knee.
+
+    `narrow` is the width above threshold, meV; `polarisation` the degree of it, None where it was not measured.
+    """
     centre, knee_at = groups.centre, float(knee.theta[3])
     above = centre > knee_at + 0.25 * max(float(centre.max()) - knee_at, 0.0)
     above &= centre > knee_at
@@ -56,7 +64,7 @@ def lasing_or_ase(rows: Rows, light: Light, groups: Groups, knee: Fit, noise: No
     mean, square = spectra(top, light)
     weight = 1.0 / np.maximum(mean.sum(axis=1), 1e-9)
     shape, error = weight @ mean, weight**2 @ square
-    contrast = _contrast(shape, error)
+    contrast = _contrast(weight[:, None] * mean, weight[:, None] ** 2 * square)
     single = np.flatnonzero((light.pulse >= 0) & np.isin(rows.series[light.row], ("up", "down")))
     own = single[np.isin(single, np.concatenate(top.members))]
     own = own[:: max(1, own.size // SINGLE)]
@@ -72,6 +80,9 @@ def lasing_or_ase(rows: Rows, light: Light, groups: Groups, knee: Fit, noise: No
     ]
     if math.isfinite(scatter):
         evidence.append(f"the emission of one frame scatters by {scatter:.0%} at known energy")
+    if polarisation is not None:
+        said = "as a laser's is" if polarisation.nominal > POLARISED else "a laser's is more"
+        evidence.append(f"the emission above threshold is polarised to {polarisation.nominal:.0%}: {said}")
     sharp = narrow.nominal < SHARPEST * float(np.median(light.step))
     if modes >= SEVERAL:
         verdict = "lasing"
@@ -89,19 +100,23 @@ def _peaks(shape: Array, error: Array, least: float) -> int:
     return int(found.size)
 
 
-def _contrast(shape: Array, error: Array) -> Value:
-    """Return the rms of the fine structure where the spectrum is bright, noise subtracted."""
+def _contrast(parts: Array, squares: Array) -> Value:
+    """Return the rms of the fine structure of all groups (n, b) together; its sigma from batches of them."""
+    batches = [_fine(parts[k::BATCHES].sum(axis=0), squares[k::BATCHES].sum(axis=0)) for k in range(BATCHES)]
+    nominal = _fine(parts.sum(axis=0), squares.sum(axis=0))
+    return Value(nominal, max(float(np.std(batches, ddof=1)) / math.sqrt(BATCHES), 1e-4), "1")
+
+
+def _fine(shape: Array, error: Array) -> float:
+    """Return the rms of the fine structure where the spectrum is bright, noise subtracted, over the smooth one."""
     smooth = gaussian_filter1d(shape, SMOOTH, mode="nearest")
     bright = smooth > 0.2 * smooth.max()
     left = (shape - smooth)[bright]
     # A curved smooth line is no fine structure: neighbours three pixels apart share it.
     curved = gaussian_filter1d(shape, SMOOTH / 2.0, mode="nearest") - smooth
     left = left - curved[bright] * float(left @ curved[bright]) / max(float(curved[bright] @ curved[bright]), 1e-30)
-    total = float((smooth[bright] ** 2).sum())
-    excess = float((left**2).sum() - error[bright].sum()) / total
-    sigma = math.sqrt(2.0 * float((error[bright] ** 2).sum())) / total
-    found = math.sqrt(max(excess, 0.0))
-    return Value(found, sigma / max(2.0 * found, math.sqrt(sigma), 1e-6), "1")
+    total = max(float((smooth[bright] ** 2).sum()), 1e-30)
+    return math.sqrt(max(float((left**2).sum() - error[bright].sum()) / total, 0.0))
 
 
 def _scatter(top: Groups, knee: Fit, noise: Noise) -> float:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from perovskite_meas.core.errors import AnalysisRefused
+
 from .groups import Groups
 from .rows import Array, Mask
 
@@ -19,6 +21,8 @@ LAW_TRUST = 0.03
 """Relative misfit that any law is granted: keeps a few very precise groups from deciding alone."""
 ROUNDS = 4
 STEP = 1e-4
+NONE = 1e-6
+"""1-sigma of an unknown, a logarithm, that is none."""
 FEW = 4
 
 
@@ -50,6 +54,8 @@ class Fit:
     """Half the weighted squares, with the trust in the law."""
     response: Array
     """How the unknowns move with the groups' means, (p, n)."""
+    left: Array
+    """mean - model of each group, electrons, (n,)."""
 
     def moved(self, k: int, change: Array) -> float:
         """Return by how much one unknown moves, to first order, with a change of the groups' means, (n,)."""
@@ -58,6 +64,23 @@ class Fit:
     def sigma(self, k: int) -> float:
         """Return the 1-sigma of one unknown by noise alone."""
         return math.sqrt(max(float(self.covariance[k, k]), 0.0))
+
+    def jackknife(self, k: int) -> float:
+        """Return the 1-sigma of one unknown by what the law leaves of each group: noise, and where it is not right."""
+        return math.sqrt(float(((self.response[k] * self.left) ** 2).sum()))
+
+    def misfit(self) -> float:
+        """Return the relative rms of what the law leaves."""
+        return math.sqrt(float(np.mean((self.left / np.maximum(self.model, 1e-12)) ** 2)))
+
+    def failed(self, k: int) -> str | None:
+        """Return why one unknown was not found, or None."""
+        sigma = self.sigma(k)
+        if not math.isfinite(float(self.theta[k])) or not math.isfinite(sigma):
+            return "its fit found no finite value"
+        if sigma <= NONE:
+            return "its fit never left its start or ends at a bound: the sweep does not tell it"
+        return None
 
     def open(self, k: int) -> float:
         """Return the 1-sigma of one unknown that the priors leave."""
@@ -105,7 +128,12 @@ def fit_law(
         trust: relative misfit granted to the law.
         rounds: how often the weights are renewed.
         precision: relative gain of the cost at which a round ends.
+
+    Raises:
+        AnalysisRefused: the law has no finite value where it starts.
     """
+    if not len(groups) or not np.isfinite(start).all() or not np.isfinite(averaged(law, start, groups)).all():
+        raise AnalysisRefused(f"no start was found for the fit of a law to {len(groups)} group(s) of pulses")
     held = priors or {}
     theta = start.copy()
     limits = bounds if bounds is not None else (np.full(start.size, -np.inf), np.full(start.size, np.inf))
@@ -131,7 +159,10 @@ def fit_law(
     model, own = averaged(law, theta, groups), variance(law, theta, groups, noise)
     free = (theta > limits[0] + 10 * inside) & (theta < limits[1] - 10 * inside)
     covariance, prior, response = _sandwich(law, theta, groups, own, spread, held, free)
-    return Fit(law, theta, covariance, prior, model, (groups.mean - model) / np.sqrt(own), cost, response)
+    return Fit(
+        law, theta, covariance, prior, model, (groups.mean - model) / np.sqrt(own), cost, response,
+        groups.mean - model,
+    )  # fmt: skip
 
 
 def slopes(law: Law, theta: Array, groups: Groups) -> Array:

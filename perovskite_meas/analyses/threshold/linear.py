@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .filters import Filters
 from .groups import Groups
 from .law import Fit, Noise, averaged, variance
 from .rows import Array
@@ -13,8 +14,8 @@ from .rows import Array
 DRAWS = 200
 FEWEST = 3
 MIDDLE = 0.5
-OTHER_PARTS = (0.2, 0.8)
-"""Other places where the upper line may begin: the choice is part of the sigma."""
+OTHER_PARTS = (0.4, 0.6)
+"""Other places where the upper line may begin: nobody would read the same threshold twice any closer."""
 
 
 def linear_intercept(
@@ -23,7 +24,8 @@ def linear_intercept(
     """Return draws of ln fluence where the line above the knee meets the line below it; the first is the value itself.
 
     Lines are fitted with equal weights, as it is usually done: below the first knee, and above a place `part` of the
-    way from there to the second. The draws renew the noise of every group. None where too few lie on either side.
+    way from there to the second. The draws renew the noise of every group and choose the groups anew: the curve is
+    not straight, so that where it was measured moves the lines. None where too few lie on either side.
 
     Args:
         groups: the data.
@@ -44,18 +46,22 @@ def linear_intercept(
     rng = np.random.default_rng(20260)
     signal = groups.mean + np.abs(spread) * rng.standard_normal((DRAWS + 1, len(groups)))
     signal[0] = groups.mean
-    low, high = (_line(fluence[side], signal[:, side]) for side in (below, above))
+    times = rng.poisson(1.0, signal.shape).astype(np.float64)
+    times[0] = 1.0
+    low, high = (_line(fluence[side], signal[:, side], times[:, side]) for side in (below, above))
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = (low[0] - high[0]) / (high[1] - low[1])
     crossing = np.where((crossing > 0) & (high[1] > low[1]), crossing, np.nan)
     return np.asarray(np.log(crossing), np.float64) if math.isfinite(float(crossing[0])) else None
 
 
-def _line(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return offsets and slopes of lines through y (draws, n)."""
-    away = x - x.mean()
-    slope = y @ away / float(away @ away)
-    return y.mean(axis=1) - slope * x.mean(), slope
+def _line(x: Array, y: Array, times: Array) -> tuple[Array, Array]:
+    """Return offsets and slopes of lines through y (draws, n), each point taken so many times."""
+    total = np.maximum(times.sum(axis=1), 1e-9)
+    middle, level = (times @ x) / total, (times * y).sum(axis=1) / total
+    away = x - middle[:, None]
+    slope = (times * away * y).sum(axis=1) / np.maximum((times * away**2).sum(axis=1), 1e-30)
+    return level - slope * middle, slope
 
 
 def half_width(draws: Array) -> float:
@@ -65,3 +71,24 @@ def half_width(draws: Array) -> float:
         return math.inf
     low, high = np.quantile(good, [0.16, 0.84])
     return float(high - low) / 2.0
+
+
+def window(groups: Groups, knee: Fit, noise: Noise, ends: tuple[float, float], ln: float) -> float:
+    """Return how far the linear intercept moves with where its upper line begins: rms over the other choices."""
+    moves = []
+    for part in OTHER_PARTS:
+        draws = linear_intercept(groups, knee, noise, *ends, part)
+        if draws is not None:
+            moves.append(float(draws[0]) - ln)
+    return float(np.sqrt(np.mean(np.square(moves)))) if moves else math.inf
+
+
+def moved_by(filters: Filters, groups: Groups, knee: Fit, noise: Noise, ends: tuple[float, float], ln: float) -> float:
+    """Return how far the linear intercept moves with the filters' sigmas."""
+    total = 0.0
+    for place, sigma in zip(filters.steps, filters.sigma, strict=True):
+        moved = groups.scaled(np.where(groups.step == place, 1.0 + sigma, 1.0))
+        draws = linear_intercept(moved, knee, noise, *ends)
+        if draws is not None:
+            total += (float(draws[0]) - ln) ** 2
+    return math.sqrt(total)

@@ -17,7 +17,7 @@ from .rows import Array
 
 TRUST = 0.04
 PLACES = 25
-MIXED = 0.25
+MIXED = 0.05
 """1-sigma of the midpoint over the rms ln fluence within a group, whose summed spectrum is not that of one pulse."""
 LINE = 1.02
 """Emission over its spontaneous part from which there is a line."""
@@ -126,7 +126,9 @@ def narrowing(groups: Groups, light: Light, knee: Fit, reading: float) -> Narrow
          for d in 1e-4 * np.eye(4)], axis=1,
     )  # fmt: skip
     response = np.linalg.pinv(jacobian) / spread
-    covariance = (response * noise**2) @ response.T
+    # What the step leaves of a width is noise, or where it is no such step: either may come with other energies.
+    left = np.maximum(np.abs(curve(theta, x) - widths), noise)
+    covariance = (response * left**2) @ response.T
     above, more = float(theta[0]), float(theta[1])
     turned = np.array([1.0, 1.0, 0.0, 0.0])
     refused = None

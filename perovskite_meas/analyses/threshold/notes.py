@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from perovskite_meas.core.value import Value
 
-from .estimators import Estimates
+from .estimators import NAMES, Estimates
 from .filters import Filters
 from .fresh import Fresh
 from .lasing import Lasing
@@ -16,6 +16,9 @@ from .setup import Setup
 
 JITTER = 0.10
 ORDER = 0.1
+POOR = 0.10
+"""Relative rms that a law may leave."""
+POOR_CHI2 = 2.0
 
 
 def notes(
@@ -31,7 +34,7 @@ def notes(
 ) -> list[str]:
     """Return the notes of a result."""
     said = [f"{name}: {reason}" for name, reason in found.refused.items()]
-    said += [*_unstated(setup, found), *_filters(filters, rows), *back.changes]
+    said += [*_unstated(setup, found), *_fits(found), *_filters(filters, rows), *back.changes]
     if back.verdict == "irreversible":
         said.append("the film changed under the light: estimators use the rows going up alone")
     if not (rows.series == "down").any():
@@ -46,6 +49,25 @@ def notes(
         said.append(f"the exponent of <N> is {order}, not {setup.photons}: is this the excitation that was meant?")
     if emission.verdict == "lasing":
         said.append("resolved modes: this film lases, and its threshold is one of a laser, not of amplified emission")
+    return said
+
+
+def misfits(found: Estimates) -> dict[str, float]:
+    """Return the relative rms of what each law leaves."""
+    laws = {"soft_knee": found.knee, "segmented": found.pieces}
+    if found.gain is not None:
+        laws["gain_model"] = found.gain.best
+    return {name: fit.misfit() for name, fit in laws.items() if name in found.ln}
+
+
+def _fits(found: Estimates) -> list[str]:
+    said = [
+        f"{name} misses the emission by {rms:.0%} rms: a definition of the threshold, and no law of this film"
+        for name, rms in misfits(found).items()
+        if rms > POOR
+    ]
+    if found.gain is not None and found.gain.chi2 > POOR_CHI2:
+        said.append(f"gain_model leaves {found.gain.chi2:.1f} of squares per degree of freedom: this film is another")
     return said
 
 
@@ -78,6 +100,20 @@ def _filters(filters: Filters, rows: Rows) -> list[str]:
     return []
 
 
+def summary(values: Mapping[str, Value], found: Estimates, flags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return one line per estimator."""
+    lines = []
+    for name in NAMES:
+        if name not in values:
+            lines.append(f"{name}: refused, {found.refused.get(name, 'no value')}")
+            continue
+        value = values[name]
+        flag = f", {flags[name]}" if name in flags else ""
+        stat = (value.statistical or 0.0) / value.nominal
+        lines.append(f"{name}: {value}, statistical {stat:.1%}, with law and film {found.own(name):.1%}{flag}")
+    return tuple(lines)
+
+
 def verdict(
     primary: str,
     values: Mapping[str, Value],
@@ -85,6 +121,7 @@ def verdict(
     back: Reversal,
     emission: Lasing,
     flags: Mapping[str, str],
+    spread: float,
 ) -> str:
     """Return the line that says what was found."""
     value = values.get(primary)
@@ -92,5 +129,6 @@ def verdict(
         head = f"no threshold by {primary}: {found.refused.get(primary, 'refused')}"
     else:
         head = f"{primary.replace('_', ' ')} at {value}" + (" (ill-conditioned)" if primary in flags else "")
+    apart = f"; {len(values)} estimators spread by {spread:.0%}" if len(values) > 1 else ""
     lases = {"ASE": "amplified spontaneous emission", "lasing": "lasing"}.get(emission.verdict, "ASE or lasing: open")
-    return f"{head}; {lases}; {back.verdict}"
+    return f"{head}{apart}; {lases}; {back.verdict}"

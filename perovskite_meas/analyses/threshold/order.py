@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,8 +20,12 @@ FEWEST = 5
 START = np.array([0.0, 1.0])
 
 
-def photon_order(groups: Groups, noise: Noise, shape: Shape, biexciton: float, ln_threshold: float) -> Value | None:
+def photon_order(
+    groups: Groups, noise: Noise, shape: Shape, biexciton: float, ln_threshold: float, zero: float
+) -> Value | None:
     """Return the exponent m; None where too few groups lie at low <N>.
+
+    `zero` is the 1-sigma of an offset of all fluences, J/cm^2: it bends what is proportional to a power of them.
 
     I = A `spontaneous`(x), x = x_th (F/Fth)^m, over depth and profile, with A and m free; the straight slope of the
     log-log plot is below m because the emission bends.
@@ -41,11 +46,13 @@ def photon_order(groups: Groups, noise: Noise, shape: Shape, biexciton: float, l
     start = START * np.array([0.0, float(shape.photons)])
     start[0] = float(np.median(np.log(np.maximum(few.mean, 1e-9)) - law(start, few.centre)))
     fit = fit_law(law, few, start, noise)
+    moved = replace(few, log_fluence=np.log(np.exp(few.log_fluence) + zero / few.unit))
+    offset = abs(float(fit_law(law, moved, fit.theta, noise).theta[1] - fit.theta[1])) if zero else 0.0
     read = noise.reading**2 * (few.weight**2).sum(axis=1).mean()
     reach = max(float(np.var(few.centre)), 4.0 * read)
     undiluted = 1.0 + read / (reach - read)
     m = float(fit.theta[1]) * undiluted
-    return Value.combine(m, fit.sigma(1) * undiluted, 0.01 * shape.photons, "1")
+    return Value.combine(m, fit.sigma(1) * undiluted, math.hypot(0.01 * shape.photons, offset), "1")
 
 
 def slope(groups: Groups, ln_threshold: float, photons: int) -> float:

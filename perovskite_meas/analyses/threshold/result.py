@@ -23,9 +23,14 @@ class ThresholdResult:
     refused: Mapping[str, str]
     """Why an estimator gives nothing, by name."""
     flags: Mapping[str, str]
-    """'ill-conditioned' by estimator, where its own sigma (without that of the fluence scale) exceeds 5 %."""
+    """'ill-conditioned' by estimator, where its own sigma exceeds 5 %: statistical, and what is not known of the law,
+    the film and the filters; not the scale of the fluences (energy, zero, spot), nor how spots differ."""
     spread: float = field(metadata={"unit": "%"})
-    """Relative standard deviation of the estimators."""
+    """Relative standard deviation of the estimators, which are different definitions."""
+    misfit: Mapping[str, float] = field(metadata={"unit": "%"})
+    """Relative rms of what the law of soft_knee, segmented and gain_model leaves of the groups, noise included."""
+    gain_chi2: float | None
+    """Squares per degree of freedom of the gain model by noise alone; None if refused."""
     systematics: Mapping[str, Mapping[str, float]]
     """Relative 1-sigma by estimator and cause; in quadrature they are its systematic part."""
     order: Value | None
@@ -58,25 +63,35 @@ class ThresholdResult:
     """The same per 1000 pulses."""
     fresh_scatter: Value | None
     """Relative standard deviation of the threshold from place to place; None with fewer than two fresh spots."""
+    heating_ratio: Value | None
+    """Emission at the other rate of pulses over that at the usual one, at equal fluence; None if not measured."""
     fresh_ratios: tuple[Value, ...]
     """Threshold of each fresh spot over that of the main one."""
     lasing: str
     """'ASE', 'lasing' or 'not decidable'."""
     evidence: tuple[str, ...]
     """For that, in words."""
+    polarisation: Value | None
+    """Degree of linear polarisation of the emission above threshold, spontaneous part included; None if the analyser
+    was not turned."""
     mode_contrast: Value | None
-    """Rms of the fine structure over the smooth spectrum above threshold."""
+    """Rms of the fine structure (finer than 6 pixels) of the mean spectrum above threshold over the smooth spectrum:
+    a few per cent for amplified emission, near 1 for resolved modes."""
     linewidth_below: Value
-    """Width (FWHM of the Gaussian of equal participation) below threshold, meV."""
+    """Width below threshold, meV: (INT I)^2/INT I^2 over photon energy, times 0.664, which is the FWHM where the line
+    is a Gaussian; the spectrometer's own width is not taken out. Systematic: dispersion, and by how much the width at
+    half maximum differs."""
     linewidth_above: Value
-    """The same above threshold, meV."""
+    """The same above threshold, of line and spontaneous pedestal together, meV."""
     naive: Mapping[str, Value]
-    """soft_knee, segmented and gain_model of emission averaged by set point, J/cm^2, as if every pulse had that
-    energy: what the jitter of the pulse energy does to them, for comparison only."""
+    """The estimators of `thresholds` from emission averaged by set point, J/cm^2, as if every pulse had that energy:
+    what the jitter of the pulse energy does to them, for comparison only."""
     energy_jitter: float = field(metadata={"unit": "%"})
     """Relative rms of the pulse energy about its set point, as measured."""
     flicker: float = field(metadata={"unit": "%"})
     """Relative rms of one recorded frame beyond photon and read noise, at known energy."""
+    cosmic_rays: int
+    """Pixels of cosmic rays that were replaced before summing."""
     recording: str
     """'per shot' or 'per point'."""
     collection: str
@@ -84,7 +99,9 @@ class ThresholdResult:
     filters: Mapping[str, Value]
     """Transmission of each filter used, corrected by the series 'overlap'."""
     verdict: str
-    """One line."""
+    """One line: threshold by `primary`, spread of the estimators, ASE or lasing, reversible or not."""
+    summary: tuple[str, ...]
+    """One line per estimator: threshold and sigmas, flagged or refused."""
     points: Mapping[str, Any]
     """One entry per group of pulses: fluence (J/cm^2), emission (electrons per pulse) with sigma, model, width (meV)
     with sigma; and `up` and `down` alone. Emission is reduced to the mean energy of its group,

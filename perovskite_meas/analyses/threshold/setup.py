@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from perovskite_meas.analyses.spectra.setup import number, optional
+from perovskite_meas.analyses.spectra.setup import DISPERSION_TRUST, number, optional
 from perovskite_meas.core.analysis import fact
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
@@ -41,6 +41,10 @@ class Setup:
     """Intensity FWHM of the pump at the sample, fs."""
     scale: dict[str, float]
     """Relative 1-sigma of every fluence by cause: energy, spot."""
+    zero: float
+    """1-sigma of an offset of every fluence by the energy head's zero, J/cm^2."""
+    dispersion: float
+    """Relative 1-sigma of the spectrometer's dispersion."""
     profile: str | None
     """Across the stripe: 'gauss' or 'top_hat'; None where not stated."""
     optical_depth: Value | None
@@ -98,6 +102,8 @@ class Setup:
             recording="per shot" if "paired" in data and bool((data["paired"].values > 0).any()) else "per point",
             duration=optional(data, "pulse.duration", "fs"),
             scale=_scale(data),
+            zero=_zero(data),
+            dispersion=_dispersion(data),
             profile=profile,
             optical_depth=optional(data, "sample.expect.optical_depth", "1"),
             along=_along(data, length),
@@ -136,6 +142,22 @@ def _scale(data: xr.Dataset) -> dict[str, float]:
     else:
         parts["spot"] = math.hypot(*(waist.relative for waist in waists if waist is not None), 0.0)
     return parts
+
+
+def _zero(data: xr.Dataset) -> float:
+    """Return the 1-sigma of the head's zero as a fluence 2 E/(pi w_x w_y), J/cm^2; 0 where it is not stated."""
+    zero, ratio = optional(data, "energy_at_sample.zero", "J"), optional(data, "energy_at_sample.ratio", "1")
+    waist = optional(data, "spot.waist", "nm")
+    if zero is None or ratio is None or waist is None or not zero.sigma:
+        return 0.0
+    other = optional(data, "spot.waist_y", "nm") or waist
+    area = 0.5 * math.pi * waist.nominal * other.nominal * 1e-14
+    return zero.sigma / abs(ratio.nominal) / area
+
+
+def _dispersion(data: xr.Dataset) -> float:
+    stated = optional(data, "wavelength.dispersion", "nm/px")
+    return stated.relative if stated is not None and stated.sigma else DISPERSION_TRUST
 
 
 def _along(data: xr.Dataset, length: Value | None) -> float:

@@ -65,6 +65,10 @@ class PulseAttenuatorAdapter(RoleAdapter):
         per_energy = self._focus().peak_per_energy
         return self.set_energy(fluence / per_energy) * per_energy
 
+    def span(self) -> tuple[float, float]:
+        """Return the lowest and the highest energy of a pulse that is calibrated, in J."""
+        return self._energies().range
+
     def fluence(self, joule: float) -> float:
         """Return the incident peak fluence in J/cm^2 of a pulse of so many J, by the spot's calibration."""
         return joule * self._focus().peak_per_energy

@@ -57,6 +57,8 @@ class History(Generic[Item]):
         if not len(times):
             return []
         breaks = self.breaks(float(times[0]), math.nextafter(float(times[-1]), math.inf))
+        if not breaks:
+            return [(slice(0, len(times)), self.at(float(times[0])))]
         cuts = [0, *np.searchsorted(times, breaks, "left").tolist(), len(times)]
         return [(slice(low, high), self.at(float(times[low]))) for low, high in pairwise(cuts) if high > low]
 

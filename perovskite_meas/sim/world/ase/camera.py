@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,10 +62,19 @@ class Camera(Cooled):
         Raises:
             UsageError: an exposure that ends in the future.
         """
+        found: NDArray[np.int64] = self.spectra([(t0, t1)])[0]
+        return found
+
+    def spectra(self, windows: Sequence[tuple[float, float]]) -> NDArray[np.int64]:
+        """Return exposures as `spectrum` does one, in less time for many; one after the other, shape (n, pixels).
+
+        Raises:
+            UsageError: as for `spectrum`.
+        """
         with self._lock:
-            light, cosmics = self.expected(t0, t1), self._cosmics.electrons(t0, t1)
-            rng = generator(self._seed, f"camera/{float(t0)!r}/{float(t1)!r}")
-            return self._sensor.read(light, max(0.0, t1 - t0), self.celsius(t1), rng, cosmics)
+            return np.array(
+                [self._read(light, *window) for light, window in zip(self._light(windows), windows, strict=True)]
+            )
 
     def expected(self, t0: float, t1: float) -> Floats:
         """Return the mean electrons that the pulses of [t0, t1) leave in each pixel, shape (pixels,).
@@ -73,8 +83,8 @@ class Camera(Cooled):
             UsageError: as for `spectrum`.
         """
         with self._lock:
-            reach(self._fired, self._clock.now(), t0, t1)
-            return self._glow.electrons(t0 - _EARLY, t1 - _EARLY)
+            found: Floats = self._light([(t0, t1)])[0]
+            return found
 
     def triggers(self, t0: float, t1: float) -> Floats:
         """Return when pulses left the picker in (t0, t1], whether or not they went on to the film; s, shape (n,).
@@ -86,3 +96,12 @@ class Camera(Cooled):
             reach(self._fired, self._clock.now(), t0, t1)
             numbers = self._source.leaving(math.nextafter(t0, math.inf), math.nextafter(t1, math.inf))
             return self._source.times(numbers)
+
+    def _light(self, windows: Sequence[tuple[float, float]]) -> Floats:
+        for t0, t1 in windows:
+            reach(self._fired, self._clock.now(), t0, t1)
+        return self._glow.electrons([(t0 - _EARLY, t1 - _EARLY) for t0, t1 in windows])
+
+    def _read(self, light: Floats, t0: float, t1: float) -> NDArray[np.int64]:
+        rng = generator(self._seed, f"camera/{float(t0)!r}/{float(t1)!r}")
+        return self._sensor.read(light, max(0.0, t1 - t0), self.celsius(t1), rng, self._cosmics.electrons(t0, t1))

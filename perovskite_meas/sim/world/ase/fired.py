@@ -34,8 +34,7 @@ class Fired:
         start: clock time at which the world begins, s.
 
     Attributes:
-        horizon: clock time (s) before which all pulses are known; events come later than this.
-        places: what the film has taken.
+        horizon: clock time (s) before which nothing changes any more; events come later than this.
     """
 
     forgotten = -math.inf
@@ -43,25 +42,28 @@ class Fired:
 
     def __init__(self, beam: Beam, stages: Stages, spot: Spot, start: float) -> None:
         self.horizon = start
-        self.places = Places(spot)
+        self._places = Places(spot)
         self._beam, self._stages, self._spot = beam, stages, spot
-        self._warmth, self._last = 0.0, start
+        self._warmth, self._last, self._followed = 0.0, start, start
         self._chunks: list[Pulses] = []
         self._ends: list[float] = []
         self._open: list[tuple[float, float]] = []
 
+    @property
+    def places(self) -> Places:
+        """What the film has taken."""
+        self._catch_up()
+        return self._places
+
     def advance(self, t: float) -> None:
-        """Follow the light up to `t`, in s."""
-        while self.horizon < t:
-            end = min(t, self.horizon + _STRETCH)
-            pieces = self._beam.shutter.pieces(self.horizon, end)
-            for begin, until, is_open in pieces:
-                if is_open:
-                    self._follow(begin, until)
-            self.horizon = end if any(is_open for *_, is_open in pieces) else self._next_opening(end, t)
+        """Follow the light up to `t`, in s; the pulses are looked at when somebody asks for them."""
+        self.horizon = max(self.horizon, t)
+        if self.horizon - self._followed > _STRETCH:
+            self._catch_up()
 
     def during(self, t0: float, t1: float) -> Pulses:
         """Return the pulses that reached the film in [t0, t1), as far as they have been followed."""
+        self._catch_up()
         found = []
         for chunk in self._chunks[bisect_left(self._ends, t0) : bisect_left(self._ends, t1) + 1]:
             low, high = np.searchsorted(chunk.times, [t0, t1])
@@ -70,6 +72,7 @@ class Fired:
 
     def shots(self) -> list[Shot]:
         """Return every pulse that reached the film, oldest first."""
+        self._catch_up()
         return [
             Shot(*row)
             for chunk in self._chunks
@@ -85,6 +88,7 @@ class Fired:
 
     def lights(self) -> list[Light]:
         """Return every interval in which the shutter was open and pulses fell on one place."""
+        self._catch_up()
         found = []
         for begin, end in self._open:
             pulses = self.during(begin, end)
@@ -96,6 +100,16 @@ class Fired:
                 power = float(np.sum(pulses.joules[first:until])) / (t1 - t0)
                 found.append(Light(t0, t1, power, 1e3 * float(pulses.x[first]), 1e3 * float(pulses.y[first])))
         return found
+
+    def _catch_up(self) -> None:
+        t = self.horizon
+        while self._followed < t:
+            end = min(t, self._followed + _STRETCH)
+            pieces = self._beam.shutter.pieces(self._followed, end)
+            for begin, until, is_open in pieces:
+                if is_open:
+                    self._follow(begin, until)
+            self._followed = end if any(is_open for *_, is_open in pieces) else self._next_opening(end, t)
 
     def _next_opening(self, end: float, t: float) -> float:
         """Return how far there is nothing to follow from `end` on, at most until `t`."""
@@ -119,7 +133,7 @@ class Fired:
         if len(numbers):
             times, joules = self._beam.source.times(numbers), self._beam.energies(numbers)
             fluences = self._spot.fluence(joules)
-            dose = self.places.book(x, y, fluences).dose
+            dose = self._places.book(x, y, fluences).dose
             warmth = self._warm(times, fluences)
             self._chunks.append(Pulses(numbers, times, joules, x, y, near, far, dose, warmth))
             self._ends.append(float(times[-1]))

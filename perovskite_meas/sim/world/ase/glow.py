@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -63,33 +64,36 @@ class Glow:
         self._offset, self._turns, self._wheel = draws.analyser_offset, turns, wheel
         self._edges, self._kernel = edges, _kernel(resolution)
 
-    def electrons(self, t0: float, t1: float) -> Floats:
-        """Return what all pulses of [t0, t1) leave in each pixel, photo-electrons, shape (pixels,).
+    def electrons(self, windows: Sequence[tuple[float, float]]) -> Floats:
+        """Return what all pulses of each window [t0, t1) leave in each pixel, photo-electrons, shape (n, pixels).
 
         Args:
-            t0: begin, clock time in s.
-            t1: end; the light has to have been followed until then.
+            windows: one after the other, clock time in s; the light has to have been followed until their ends.
         """
-        pulses, found = self._fired.during(t0, t1), np.zeros(len(self._edges) - 1)
-        number = len(pulses.numbers)
-        if number > _MANY:
-            some = (np.arange(_MANY) + 0.5) * number / _MANY
-            pulses = pulses.part(some.astype(np.int64))
-        weight = max(1.0, number / _MANY)
+        seen = [self._fired.during(t0, t1) for t0, t1 in windows]
+        parts = [_thinned(pulses) for pulses in seen]
+        weights = [max(1.0, len(pulses.numbers) / _MANY) for pulses in seen]
+        owners = np.repeat(np.arange(len(parts)), [len(part.numbers) for part in parts])
+        shares = np.where(owners == np.arange(len(parts))[:, None], np.array(weights)[:, None], 0.0)
+        pulses, found = Pulses.joined(parts), np.zeros((len(parts), len(self._edges) - 1))
         settings = np.column_stack([pulses.x, pulses.y, pulses.near, pulses.far])
         cuts = np.flatnonzero(np.any(np.diff(settings, axis=0) != 0.0, axis=1)) + 1
         for low, high in pairwise([0, *cuts.tolist(), len(pulses.numbers)]):
             if high > low:
-                found += weight * self._together(pulses.part(slice(low, high)))
-        seen: Floats = np.convolve(found, self._kernel, mode="same")
-        return seen
+                found += self._together(pulses.part(slice(low, high)), shares[:, low:high])
+        return np.array([np.convolve(row, self._kernel, mode="same") for row in found])
 
     def place(self, x: float, y: float) -> float:
         """Return the threshold where the stage is so (mm) over that of the whole film."""
         return self._film.ageing.place(x, y)
 
-    def _together(self, pulses: Pulses) -> Floats:
-        """Return the light of pulses on one place through one pair of blades, shape (pixels,)."""
+    def _together(self, pulses: Pulses, shares: Floats) -> Floats:
+        """Return the light of pulses on one place through one pair of blades, shape (windows, pixels).
+
+        Args:
+            pulses: n of them.
+            shares: how often each counts in each window, shape (windows, n).
+        """
         x, y = float(pulses.x[0]), float(pulses.y[0])
         emission = self._film.emission(
             self._spot.fluence(pulses.joules) * self._useful(pulses.times),
@@ -104,8 +108,8 @@ class Glow:
         )
         plane = np.radians(2.0 * (angles(self._turns, pulses.times) - self._zero) + self._offset)
         through = self._wheel.transmission(pulses.times)
-        evenly = (through / 2.0) @ (emission.spectra - emission.polarised)
-        found: Floats = evenly + (through * np.cos(plane) ** 2) @ emission.polarised
+        evenly = (shares * through / 2.0) @ (emission.spectra - emission.polarised)
+        found: Floats = evenly + (shares * through * np.cos(plane) ** 2) @ emission.polarised
         return found
 
     def _useful(self, times: Floats) -> Floats:
@@ -126,6 +130,14 @@ def pixel_edges(section: Spectrograph, pixels: int, draws: Draws) -> Floats:
     away = section.dispersion * draws.dispersion_scale * (place + section.curvature * place**2 / (2.0 * half))
     found: Floats = section.centre + draws.wavelength_offset + away
     return found
+
+
+def _thinned(pulses: Pulses) -> Pulses:
+    """Return the pulses of one exposure that are followed."""
+    number = len(pulses.numbers)
+    if number <= _MANY:
+        return pulses
+    return pulses.part(((np.arange(_MANY) + 0.5) * number / _MANY).astype(np.int64))
 
 
 def _kernel(fwhm: float) -> Floats:

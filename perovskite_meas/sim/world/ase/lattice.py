@@ -29,9 +29,9 @@ def read(table: Floats, logs: Floats) -> Floats:
     """
     inside = np.clip(logs, LOWEST, LOWEST + STEP * (NODES - 1))
     rows, shares = cubic((inside - LOWEST) / STEP, NODES)
-    weights = np.zeros((len(logs), NODES))
-    np.put_along_axis(weights, rows, shares, axis=1)
-    found: Floats = weights @ table + np.minimum(logs - LOWEST, 0.0)[:, None]
+    found: Floats = np.minimum(logs - LOWEST, 0.0)[:, None] + np.zeros(table.shape[1])
+    for row, share in zip(rows.T, shares.T, strict=True):
+        found += share[:, None] * table[row]
     return found
 
 
