@@ -22,8 +22,8 @@ from perovskite_meas.testing import check_analysis
 PIXELS, SHOTS = 160, 10
 EDGES = np.linspace(500.0, 562.0, PIXELS + 1)
 SERIES = {"dark": 0, "stripe": 1, "shifted": 2, "return": 3}
-LENGTHS = tuple(float(length) for length in np.round(np.geomspace(0.03, 0.45, 9), 4))
-SHORT, PLACES = 0.1, (0.0, 0.15, 0.3, 0.45, 0.6)
+LENGTHS = tuple(float(length) for length in np.round(np.geomspace(0.03, 0.4, 8), 4))
+SHORT, PLACES = 0.1, (0.0, 0.2, 0.4, 0.6)
 FILTERS = (1.0, 0.3, 0.1, 0.01, 0.001)
 FLUENCE = 10e-6
 SAMPLE: dict[str, Any] = {"threshold_fluence": 5e-6, "energy": 2.34, "biexciton_ratio": 0.3}
@@ -68,7 +68,9 @@ def session(
     """Return rows of one run; `error` of every filter, `fade` of the film by the end."""
     own, rng = film(), np.random.default_rng(seed)
     rows: list[tuple[str, float, float]] = [("dark", 0, 0)] * 2
-    rows += [("stripe", length, 0) for length in lengths] + [("shifted", SHORT, start) for start in shifts]
+    rows += [("stripe", length, 0) for length in (*lengths[::2], *lengths[1::2])] + [
+        ("shifted", SHORT, start) for start in shifts
+    ]
     rows += [("return", lengths[0], 0), ("dark", 0, 0)]
     frames = SHOTS if per_shot else 1
     columns: dict[str, list[Any]] = {
@@ -181,7 +183,7 @@ def test_below_transparency_the_gain_is_negative() -> None:
 
 
 def test_too_short_stripes_are_refused_with_a_limit() -> None:
-    result = gain(session(lengths=LENGTHS[:5], shifts=()))
+    result = gain(session(lengths=LENGTHS[:4], shifts=()))
     assert result.net_gain is None
     assert result.refused is not None
     assert "does not stand out" in result.refused
@@ -197,7 +199,7 @@ def test_neither_wrong_filters_nor_wear_told_by_the_first_stripe_are_gain() -> N
     assert result.net_gain is not None
     assert abs(result.net_gain.pull(truth())) < 2.5
     assert result.returned is not None
-    assert result.returned.nominal == pytest.approx(0.919, abs=0.03)
+    assert result.returned.nominal == pytest.approx(0.92, abs=0.03)
     assert any("first stripe came back" in note for note in result.notes)
 
 
@@ -207,7 +209,7 @@ def test_three_lengths_are_refused_with_the_number_needed() -> None:
 
 
 def test_it_keeps_the_contract_of_an_analysis() -> None:
-    check_analysis(gain, data=session(lengths=LENGTHS[::2][:4], shifts=(), per_shot=False))
+    check_analysis(gain, data=session(lengths=LENGTHS[::2], shifts=(), per_shot=False))
 
 
 def test_the_figure_shows_the_window() -> None:

@@ -83,7 +83,7 @@ def test_a_run_counts_its_pulses_and_ends_with_the_table_dark(tmp_path: Path, mo
     data = record.data
     assert record.status == "completed"
     assert not record.problems
-    assert planned.rows == pytest.approx(data.sizes["row"], abs=6), "overlaps and what the knee asks for"
+    assert 0 <= data.sizes["row"] - planned.rows <= 12, "overlaps and what the knee asks for"
     assert not planned.problems
     lit = data.isel(row=data.series.values != SERIES["dark"])
     assert len(fired) == int(data.shots.sum())

@@ -46,6 +46,8 @@ class Seen:
     """Place of the filter, (n,)."""
     transmission: Array
     """(n,)."""
+    time: Array
+    """From the first exposure, 0, to the last, 1, (n,)."""
     borders: Array
     """Of the bands, meV, rising, (b + 1,)."""
     pulses: tuple[Array, ...]
@@ -65,6 +67,7 @@ class Seen:
         """Return the exposures to keep."""
         return Seen(
             self.series[keep], self.length[keep], self.near[keep], self.step[keep], self.transmission[keep],
+            self.time[keep],
             self.borders, tuple(one for one, wanted in zip(self.pulses, keep, strict=True) if wanted),
             self.alone[keep], self.value[keep], self.slope[keep], self.spread[keep], self.fluence,
         )  # fmt: skip
@@ -131,12 +134,17 @@ def seen(rows: Rows, light: Light, geometry: dict[str, Array], reading: float) -
         pulses.append(x)
     found = Seen(
         rows.series[wanted], geometry["length"][wanted] / 10, geometry["near"][wanted] / 10, rows.step[wanted],
-        rows.transmission[wanted], borders, tuple(pulses), np.array(good), np.array(value), np.array(slope),
+        rows.transmission[wanted], _elapsed(rows, wanted), borders, tuple(pulses), np.array(good), np.array(value), np.array(slope),
         np.array(spread), math.exp(reference),
     )  # fmt: skip
     flicker = _flicker(rows, light, signal, found, wanted)
     widened = np.hypot(found.spread, np.where(found.alone, flicker, 0.05)[:, None])
     return replace(found, spread=widened)
+
+
+def _elapsed(rows: Rows, wanted: npt.NDArray[np.intp]) -> Array:
+    time = rows.time[wanted] if np.isfinite(rows.time).all() else rows.index[wanted].astype(np.float64)
+    return np.asarray((time - time.min()) / max(float(np.ptp(time)), 1e-9), np.float64)
 
 
 def _fluences(rows: Rows, row: int) -> Array:

@@ -17,6 +17,8 @@ from .law import Law, Pump, Stripes
 
 STEPS = np.array([0.02, 0.02, 0.5, 0.5, 0.02, 0.05, 0.05, 0.02, 1e-3, 1e-5, 0.5, 0.02])
 """Of the numeric derivatives, by parameter."""
+WEAR = 0.3
+"""How much ln of the light may change from the first exposure to the last."""
 MOST = 25
 """Turns of the search."""
 CALM = 0.05
@@ -44,7 +46,7 @@ class Fit:
     levels: Array
     """ln of the spontaneous light, (b,)."""
     filters: Array
-    """ln of true over stated transmission, by place, (k,)."""
+    """ln of true over stated transmission, by place, and last what the film loses of ln of its light, (k + 1,)."""
     covariance: Array
     """Of theta, levels, filters."""
     chi2: float
@@ -104,8 +106,9 @@ class Problem:
         self._reading, self._known = reading, filters
         every = np.concatenate(seen.pulses)
         self._law = Law(pump, Stripes(seen.length, seen.near, seen.borders, float(every.min()), float(every.max())))
-        self._filters = np.array([filters[step] for step in sorted(filters)])
-        self._place = np.searchsorted(sorted(filters), seen.step)
+        self._filters = np.array([*(filters[step] for step in sorted(filters)), WEAR])
+        places = np.searchsorted(sorted(filters), seen.step)
+        self._linear = np.column_stack([np.eye(len(filters))[places], -seen.time])
         pairs = [seen.noise(row, reading) for row in range(seen.length.size)]
         self._sloped = np.isfinite(seen.slope[:, 0])
         self._white = np.array([_whitening(value) for value, _ in pairs])
@@ -181,7 +184,7 @@ class Problem:
             np.log(np.einsum("nj,njb->nb", self._mean, light)),
         )
         slope = np.where(self._sloped[:, None], np.einsum("nj,njb->nb", self._rise, y), np.nan)
-        return value + math.log(float(np.exp(levels).sum())) + filters[self._place][:, None], slope
+        return value + math.log(float(np.exp(levels).sum())) + (self._linear @ filters)[:, None], slope
 
     def _data(self, place: Array) -> Array:
         value, slope = self.told(place)
@@ -204,7 +207,7 @@ class Problem:
             found[:, k] = (self._residual(moved) - residual) / (STEPS[k] / 4)
         rows = len(self._white)
         found[: rows * bands, size : size + bands] = self._white.reshape(-1, bands)
-        through = self._white.sum(axis=2)[..., None] * np.eye(self._filters.size)[self._place][:, None, :]
+        through = self._white.sum(axis=2)[..., None] * self._linear[:, None, :]
         found[: rows * bands, size + bands :] = through.reshape(rows * bands, -1)
         at = (rows + len(self._steep)) * bands
         last = np.arange(self._filters.size)

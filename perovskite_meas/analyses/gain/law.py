@@ -30,7 +30,7 @@ ACROSS = 12
 """Slices across half the stripe."""
 REACH = 1.6
 """Farthest slice in 1/e^2 radii."""
-NODES = 8
+NODES = 7
 """Fluences at which light is computed; those of the pulses lie between."""
 FARTHEST = 0.9
 """Part of the film's pumped end by which the middle of the pump may be off a stripe."""

@@ -127,7 +127,9 @@ def returned(found: One, notes: list[str]) -> Value | None:
         return None
     last = int(again[-1])
     first = int(stripe[np.argmin(np.abs(seen.length[stripe] - seen.length[last]))])
-    value, _ = found.problem.told(found.windows.chosen.place)
+    place = found.windows.chosen.place
+    place[-1] = 0.0
+    value, _ = found.problem.told(place)
     off = (seen.value - value).mean(axis=1)
     ratio = math.exp(float(off[last] - off[first]))
     sigma = ratio * math.hypot(_mean_sigma(found, first), _mean_sigma(found, last))

@@ -74,7 +74,7 @@ def ends(length: Array) -> list[float]:
 
 
 def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Windows:
-    """Fit windows of shortest stripes, with the short ones elsewhere in each, until the law fails.
+    """Fit windows of shortest stripes, with the short ones elsewhere and the first once more in each, until the law fails.
 
     Source: Cerdan, "Variable stripe length method: influence of stripe length choice on measured optical gain", Opt.
     Lett. (2017), unverified against the paper: the lengths must follow from the data.
@@ -87,12 +87,12 @@ def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Win
     Raises:
         ValueError: fewer than four lengths.
     """
-    stripe, elsewhere = (seen.series == name for name in ("stripe", "shifted"))
+    stripe = seen.series == "stripe"
     fits: list[Fit] = []
     used: list[float] = []
     taken, levels, filters = 0, None, None
     for end in ends(seen.length[stripe]):
-        own = problem(seen.only(elsewhere | (stripe & (seen.length <= end * (1 + 1e-9)))))
+        own = problem(seen.only(~stripe | (seen.length <= end * (1 + 1e-9))))
         fit = own.solve(theta, levels, filters)
         if not fits and not fit.net_sigma < UNSURE:
             # A film that hardly amplifies and one that absorbs look alike to the first step of a search.

@@ -22,6 +22,8 @@ again, however they jump."""
 SHARPER, AGAIN = 3.0, 6.0
 """Over all but one of those frames at this place, from which it is a hit; and for each unit of their contrast on top:
 where lines come again, one of them is not soon a hit."""
+ASIDE = 3
+"""Pixels from the middle of a hit to where there is nothing of it."""
 SIDE, SHARPER_SIDE = 3.0, 1.5
 """Sigmas, and over the same frames, from which the pixels beside it belong to it."""
 
@@ -39,35 +41,54 @@ def remove_hits(electrons: Array, factor: Array, noise: Array, index: Indices) -
         noise: variance of a pixel of each frame without light, electrons squared, (m,).
         index: row of each frame in the dataset, (m,).
     """
-    beside = np.maximum(median_filter(electrons, size=(1, WINDOW), mode="nearest"), 0.0)
-    sigma = np.sqrt(beside + noise[:, None])
-    excess = electrons - beside
-    contrast = excess / np.maximum(beside, FLOOR * sigma)
-    dull = np.maximum(beside.sum(axis=1), np.sqrt(noise))
-    others = _others(contrast, dull * factor)
-    hit = (excess > SIGMAS * sigma + SHARP * beside) & (contrast > (SHARPER + AGAIN * others) * others)
-    near = (excess > SIDE * sigma) & (contrast > SHARPER_SIDE * others)
-    for _ in range(2):
-        hit |= near & (maximum_filter1d(hit.astype(np.uint8), 3, axis=1) > 0)
-    clean = _replaced(electrons, hit)
+    total = electrons.sum(axis=1)
+    sharp = _sharp(electrons, noise)
+    total[sharp] = median_filter(electrons[sharp], size=(1, WINDOW), mode="nearest").sum(axis=1)
+    order = np.argsort(np.maximum(total, np.sqrt(noise)) * factor)
+    # Frames with something sharp, and those that they are compared with; few where nothing lases.
+    wanted = maximum_filter1d(sharp[order].astype(np.uint8), 2 * LIKE + 1) > 0
+    some = order[wanted]
+    clean, hit = electrons.copy(), np.zeros(electrons.shape, dtype=bool)
+    if some.size:
+        hit[some] = _hits(electrons[some], noise[some])
+        clean[some] = _replaced(electrons[some], hit[some])
     frame, pixel = np.nonzero(hit)
     return clean, Cosmics(index[frame], pixel, electrons[frame, pixel], clean[frame, pixel])
 
 
-def _others(contrast: Array, emission: Array) -> Array:
-    """Return the second largest contrast of like frames at each pixel or next to it, (m, P); never below 0."""
-    order = np.argsort(emission)
+def _sharp(electrons: Array, noise: Array) -> Mask:
+    """Return which frames (m,) may hold a hit: brighter than what is three pixels away on either side."""
+    beside = np.maximum(np.maximum(electrons[:, : -2 * ASIDE], electrons[:, 2 * ASIDE :]), 0.0)
+    limit = SIGMAS * np.sqrt(beside + noise[:, None]) + SHARP * beside
+    found: Mask = (electrons[:, ASIDE:-ASIDE] - beside > limit).any(axis=1)
+    return found
+
+
+def _hits(electrons: Array, noise: Array) -> Mask:
+    """Return the pixels of hits in frames in the order of their emission, (k, P)."""
+    beside = np.maximum(median_filter(electrons, size=(1, WINDOW), mode="nearest"), 0.0)
+    sigma = np.sqrt(beside + noise[:, None])
+    excess = electrons - beside
+    contrast = excess / np.maximum(beside, FLOOR * sigma)
+    others = _others(contrast)
+    hit: Mask = (excess > SIGMAS * sigma + SHARP * beside) & (contrast > (SHARPER + AGAIN * others) * others)
+    near = (excess > SIDE * sigma) & (contrast > SHARPER_SIDE * others)
+    for _ in range(2):
+        hit |= near & (maximum_filter1d(hit.astype(np.uint8), 3, axis=1) > 0)
+    return hit
+
+
+def _others(contrast: Array) -> Array:
+    """Return the second largest contrast of the next frames at each pixel or beside it, (k, P); never below 0."""
     # A line may move by a pixel from frame to frame; one of the frames may have been hit as well.
-    wide = maximum_filter1d(contrast[order], 3, axis=1)
+    wide = maximum_filter1d(contrast, 3, axis=1)
     first, second = np.zeros_like(wide), np.zeros_like(wide)
     for away in range(1, LIKE + 1):
         for own, other in ((slice(away, None), slice(None, -away)), (slice(None, -away), slice(away, None))):
             seen = wide[other]
             second[own] = np.maximum(second[own], np.minimum(first[own], seen))
             first[own] = np.maximum(first[own], seen)
-    found = np.empty_like(second)
-    found[order] = second
-    return found
+    return second
 
 
 def _replaced(electrons: Array, hit: Mask) -> Array:

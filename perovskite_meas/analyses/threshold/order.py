@@ -11,7 +11,7 @@ from perovskite_meas.core.value import Value
 
 from .film import Shape, spontaneous, transparency
 from .groups import Groups
-from .law import Noise, fit_law
+from .law import Noise, averaged, fit_law
 from .rows import Array
 
 HIGHEST = 0.3
@@ -47,7 +47,7 @@ def photon_order(
     start[0] = float(np.median(np.log(np.maximum(few.mean, 1e-9)) - law(start, few.centre)))
     fit = fit_law(law, few, start, noise)
     moved = replace(few, log_fluence=np.log(np.exp(few.log_fluence) + zero / few.unit))
-    offset = abs(float(fit_law(law, moved, fit.theta, noise).theta[1] - fit.theta[1])) if zero else 0.0
+    offset = abs(fit.moved(1, averaged(law, fit.theta, moved) - fit.model)) if zero else 0.0
     read = noise.reading**2 * (few.weight**2).sum(axis=1).mean()
     reach = max(float(np.var(few.centre)), 4.0 * read)
     undiluted = 1.0 + read / (reach - read)
@@ -65,7 +65,7 @@ def slope(groups: Groups, ln_threshold: float, photons: int) -> float:
 
 
 def _places(shape: Shape) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(6)
+    nodes, weights = np.polynomial.legendre.leggauss(4)
     nodes, weights = (nodes + 1.0) / 2.0, weights / 2.0
     depth = -shape.depth * nodes
     across = -2.0 * (1.3 * nodes) ** 2 if shape.gaussian else np.zeros(nodes.size)

@@ -152,7 +152,7 @@ def _zero(data: xr.Dataset) -> float:
         return 0.0
     other = optional(data, "spot.waist_y", "nm") or waist
     area = 0.5 * math.pi * waist.nominal * other.nominal * 1e-14
-    return zero.sigma / abs(ratio.nominal) / area
+    return zero.sigma * abs(ratio.nominal) / area
 
 
 def _dispersion(data: xr.Dataset) -> float:

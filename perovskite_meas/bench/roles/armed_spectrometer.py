@@ -178,21 +178,24 @@ class PlannedFrames:
         self._frames = frames
         self._seconds = seconds
         self._cycle = 0.0 if triggered else seconds + role.frame_time()
-        self._started = role.clock.now()
+        self._started, self._before = role.clock.now(), len(role.table.planned_pulses)
 
     def taken(self) -> int:
         """Return how many frames are there."""
-        return self._frames if not self._cycle else min(self._frames, int(self._elapsed() / self._cycle))
+        return min(self._frames, int(self._elapsed() / self._cycle) if self._cycle else self._pulses())
 
     def read(self) -> list[Spectrum]:
         """Return the frames so far, after the time of one that began."""
-        began = self._frames if not self._cycle else min(self._frames, int(self._elapsed() / self._cycle) + 1)
+        began = min(self._frames, int(self._elapsed() / self._cycle) + 1 if self._cycle else self._pulses())
         self._role.clock.sleep(began * self._cycle - self._elapsed())
         unknown = np.full(self._role.pixels(), np.nan)
         return [Spectrum(unknown, self._seconds, 0, -100.0) for _ in range(began)]
 
     def _elapsed(self) -> float:
         return self._role.clock.now() - self._started
+
+    def _pulses(self) -> int:
+        return len(self._role.table.planned_pulses) - self._before
 
 
 class PlannedArmedSpectrograph(PlannedArmedSpectrometer, PlannedSpectrograph):
