@@ -121,6 +121,7 @@ def rows_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], xr.Dat
             into = tmp_path_factory.mktemp("runs")
             with pytest.MonkeyPatch.context() as patched:
                 patched.setattr(kind, "analyses", ())
+                patched.setattr("perovskite_meas.report.html.raw_figure", lambda _: "")
                 return run(kind(**QUICK.get(kind.__name__, {})), bench, into=into, progress=False).data
 
     def rows_for(name: str) -> xr.Dataset:

@@ -81,18 +81,22 @@ def _returns_a_frozen_documented_dataclass(analysis: Analysis[Any], data: Any = 
 
 def _result_survives_json(analysis: Analysis[Any], data: xr.Dataset | None = None) -> None:
     cls = result_class(analysis)
-    results = [_sample_of(cls)] if data is None else [_sample_of(cls), analysis(data)]
-    problems = []
-    for result in results:
-        if not isinstance(result, cls):
-            problems.append(f"it returned a {type(result).__name__} where {cls.__name__} is annotated")
-            continue
-        stored = StoredResult(json.loads(json.dumps(result_to_json(result))))
-        for field in dataclasses.fields(cls):
-            there, back = getattr(result, field.name), getattr(stored, field.name)
-            if not _equal(there, back):
-                problems.append(f"{field.name} = {there!r:.80} came back as {back!r:.80}")
-    fail(problems, analysis.name)
+    fail(_changed_by_json(cls, _sample_of(cls)), analysis.name)
+
+
+def _changed_by_json(cls: type[DataclassInstance], result: Any) -> list[str]:
+    """Return what of a result does not come back from JSON as it was."""
+    if not isinstance(result, cls):
+        return [f"it returned a {type(result).__name__} where {cls.__name__} is annotated"]
+    stored = StoredResult(json.loads(json.dumps(result_to_json(result))))
+    values = {
+        field.name: (getattr(result, field.name), getattr(stored, field.name)) for field in dataclasses.fields(cls)
+    }
+    return [
+        f"{name} = {there!r:.80} came back as {back!r:.80}"
+        for name, (there, back) in values.items()
+        if not _equal(there, back)
+    ]
 
 
 def _refuses_an_empty_dataset(analysis: Analysis[Any], data: Any = None) -> None:
@@ -115,6 +119,7 @@ def _is_a_pure_function_with_a_figure(analysis: Analysis[Any], data: xr.Dataset 
 
     before = data.copy(deep=True)
     first, second = analysis(data), analysis(data)
+    fail(_changed_by_json(result_class(analysis), first), analysis.name)
     figure = Figure()
     analysis.draw(data, first, figure)
     problems = [] if data.identical(before) else ["it changed the dataset that it was given"]

@@ -209,7 +209,7 @@ def test_three_lengths_are_refused_with_the_number_needed() -> None:
 
 
 def test_it_keeps_the_contract_of_an_analysis() -> None:
-    check_analysis(gain, data=session(lengths=LENGTHS[::2], shifts=(), per_shot=False))
+    check_analysis(gain, data=session(lengths=LENGTHS[:4], shifts=(), per_shot=False))
 
 
 def test_the_figure_shows_the_window() -> None:

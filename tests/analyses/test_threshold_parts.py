@@ -4,10 +4,16 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import gammainc
 
-from perovskite_meas.analyses.threshold.film import Film, Shape, transparency
+from perovskite_meas.analyses.threshold.film import Film, Shape, spontaneous, transparency
+from perovskite_meas.analyses.threshold.groups import Groups
+from perovskite_meas.analyses.threshold.hits import remove_hits
 from perovskite_meas.analyses.threshold.knee import KNEE, segmented, soft_knee
+from perovskite_meas.analyses.threshold.law import Noise, fit_law
 from perovskite_meas.analyses.threshold.light import width
+from perovskite_meas.analyses.threshold.widths import half_maximum
+from perovskite_meas.core.errors import AnalysisRefused
 
 
 def test_transparency_is_that_of_a_two_fold_band_edge() -> None:
@@ -62,3 +68,55 @@ def test_the_width_is_that_of_a_gaussian_and_is_not_moved_by_noise() -> None:
     pedestal = line + 200.0 * np.exp(-0.5 * (energy / 4.0) ** 2)
     narrow, _ = width(pedestal[None], 0 * noise[:1], np.ones(energy.size))
     assert 4.0 * 2.3548 < narrow[0] < 40.0
+
+
+def test_the_spontaneous_light_is_the_statistical_ladder_over_poisson_numbers_of_pairs() -> None:
+    for x in (1e-3, 0.3, 1.15, 5.0, 40.0):
+        ladder = -math.expm1(-x) + 0.3 * sum(2.0 / (m * (m - 1)) * gammainc(m, x) for m in range(2, 3000))
+        assert float(spontaneous(np.array(x), 0.3)) == pytest.approx(ladder, rel=1e-3)
+    assert float(spontaneous(np.array(40.0), 0.3, capped=True)) == pytest.approx(1.3)
+    assert float(spontaneous(np.array(40.0), 0.3)) == pytest.approx(1.6, abs=0.02)
+
+
+def frames(lines: np.ndarray) -> np.ndarray:
+    """Return 40 noisy frames of rising emission with lines at every 12th pixel that jump from frame to frame."""
+    rng = np.random.default_rng(5)
+    pixel = np.arange(240.0)
+    broad = np.exp(-0.5 * ((pixel - 120) / 40) ** 2)
+    modes = sum(np.exp(-0.5 * ((pixel - place) / 0.9) ** 2) for place in lines)
+    jumps = rng.gamma(4.0, 0.25, (40, 240 // 12)).repeat(12, axis=1)
+    light = np.geomspace(20.0, 2e4, 40)[:, None] * broad * (1.0 + 8.0 * jumps * modes)
+    return rng.poisson(light) + 4.0 * rng.standard_normal(light.shape)
+
+
+def test_cosmic_rays_are_replaced_and_what_stood_there_is_kept() -> None:
+    clean = frames(np.empty(0))
+    read = clean.copy()
+    read[7, 110] += 3000.0
+    read[30, 130:132] += (9e4, 2e4)
+    found, hits = remove_hits(read, np.ones(40), np.full(40, 16.0), np.arange(100, 140))
+    assert sorted(zip(hits.row, hits.pixel, strict=True)) == [(107, 110), (130, 130), (130, 131)]
+    assert np.abs(found.sum(axis=1) / clean.sum(axis=1) - 1.0).max() < 0.02
+    assert hits.undo(found, np.arange(100, 140)) == pytest.approx(read)
+
+
+def test_the_sharp_modes_of_a_laser_are_no_cosmic_rays_but_a_hit_among_them_is() -> None:
+    read = frames(np.arange(60.0, 180.0, 12.0))
+    read[25, 126] += 2e5
+    found, hits = remove_hits(read, np.ones(40), np.full(40, 16.0), np.arange(40))
+    assert (25, 126) in set(zip(hits.row, hits.pixel, strict=True))
+    assert hits.row.size <= 3
+    assert found[25, 126] < 0.2 * read[25, 126]
+
+
+def test_a_fit_without_a_finite_start_is_refused_and_says_so() -> None:
+    two = Groups(np.zeros((2, 1)), np.ones((2, 1)), np.ones(2), np.ones(2), np.ones(2), 1e-6,
+                 np.zeros(2, int), np.zeros(2, int), ())  # fmt: skip
+    with pytest.raises(AnalysisRefused, match="no start was found"):
+        fit_law(soft_knee, two, np.full(5, np.nan), Noise(0.05, 0.01))
+
+
+def test_the_width_at_half_maximum_is_read_between_pixels_and_not_where_it_is_cut_off() -> None:
+    line = np.exp(-0.5 * ((np.arange(200.0) - 90.3) / 20.0) ** 2)
+    assert half_maximum(line, np.ones(200)) == pytest.approx(20.0 * 2.3548, rel=0.02)
+    assert math.isnan(half_maximum(line[85:], np.ones(115)))

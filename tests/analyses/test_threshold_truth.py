@@ -14,14 +14,16 @@ import pytest
 from matplotlib.figure import Figure
 
 from perovskite_meas.analyses.threshold import ThresholdResult, threshold
+from perovskite_meas.analyses.threshold.gain import refusal
+from perovskite_meas.analyses.threshold.setup import Setup
 from perovskite_meas.core.analysis import result_to_json
 from perovskite_meas.core.errors import AnalysisRefused, UsageError
 
-SMALL = {"points": 26, "shots": 10}
-LONG_AND_LASING = {"photons": 2, "lasing": True, "duration": 2e4}
+SMALL = {"points": 24, "shots": 8}
+LASING = {"photons": 2, "lasing": True}
 BARE = {"fresh": 4, "scatter": 0.04, "down": False, "per_shot": False}
 SUMMED = {"photons": 3, "per_shot": False}
-SHARED = ("energy", "spot", "spot_to_spot")
+SHARED = ("energy", "zero", "spot", "spot_to_spot", "damage")
 
 
 @cache
@@ -105,8 +107,17 @@ def test_a_film_that_wears_is_irreversible_and_the_upward_sweep_alone_is_used() 
     assert any("going up alone" in note for note in result.notes)
 
 
+def test_a_film_that_changes_has_no_gain_model_and_the_change_is_in_every_sigma() -> None:
+    result = seen(degrade=2e-4, per_shot=False)
+    assert "the film changed while it was measured" in result.refused["gain_model"]
+    assert result.threshold_ratio is not None
+    assert result.systematics["soft_knee"]["damage"] == pytest.approx(
+        0.5 * abs(math.log(result.threshold_ratio.nominal))
+    )
+
+
 def test_resolved_modes_are_lasing() -> None:
-    result = seen(**LONG_AND_LASING)
+    result = seen(**LASING)
     assert result.lasing == "lasing"
     assert any("resolved modes" in word for word in result.evidence)
 
@@ -129,10 +140,69 @@ def test_the_calibrations_of_energy_and_spot_are_systematic() -> None:
 
 
 def test_long_pulses_are_refused_a_gain_model_by_their_duration() -> None:
-    result = seen(**LONG_AND_LASING)
-    assert "gain_model" not in result.thresholds
-    assert "20 ps" in result.refused["gain_model"]
-    assert result.threshold is not None
+    reason = refusal(Setup.of(data(points=8, shots=1, down=False, duration=2e4)))
+    assert reason is not None
+    assert "the pulses last 20 ps" in reason
+    assert refusal(Setup.of(data(points=8, shots=1, down=False))) is None
+
+
+def test_a_film_that_lases_has_no_gain_model() -> None:
+    result = seen(**LASING)
+    assert "the film lases" in result.refused["gain_model"]
+    assert not result.gain
+
+
+@cache
+def controlled() -> tuple[ThresholdResult, float]:
+    """Return a run with another rate, an analyser and a head whose zero is not known, and that zero, J/cm^2."""
+    rows = data(**SUMMED)
+    zero = 1.5e-7
+    stated = rows.attrs["conditions"]
+    ratio, spot = stated["energy_at_sample"], stated["spot"]
+    area = 0.5 * math.pi * spot["waist"]["value"] * spot["waist_y"]["value"] * 1e-14
+    sigma = zero * area / ratio["ratio"]["value"]
+    more = ratio | {"zero": {"value": 0.0, "sigma": sigma, "unit": "J"}}
+    high = int(np.flatnonzero(rows["series"].values == 2)[-3])
+    whole = rows.isel(row=[*range(rows.sizes["row"]), *[high] * 7])
+    extra = np.zeros((3, whole.sizes["row"])) + np.array([[10.0], [-1000.0], [1.0]])
+    extra[0, -6], extra[2, -6] = 100.0, 0.8
+    extra[1, -4:], extra[2, -4:] = (0, 45, 90, 135), (1.5, 1, 0.5, 1)
+    series = np.append(rows["series"].values, [7, 7, 7, 8, 8, 8, 8])
+    light = 300.0 + (whole["spectra"].values - 300.0) * extra[2][:, None, None]
+    whole = whole.assign(
+        series=("row", series, rows["series"].attrs), rate=("row", extra[0]), analyser=("row", extra[1]),
+        spectra=(whole["spectra"].dims, light),
+    )  # fmt: skip
+    whole.attrs["conditions"] = stated | {"energy_at_sample": more}
+    return threshold(whole), zero
+
+
+def test_the_zero_of_the_energy_head_is_a_sigma_of_every_threshold_and_of_the_order() -> None:
+    (result, zero), before = controlled(), seen(**SUMMED)
+    for name, value in result.thresholds.items():
+        assert result.systematics[name]["zero"] == pytest.approx(zero / value.nominal, rel=1e-6)
+    assert result.order is not None
+    assert before.order is not None
+    assert result.order.sigma > 1.2 * before.order.sigma
+
+
+def test_another_rate_and_another_angle_are_told_apart_from_the_sweep() -> None:
+    result, _ = controlled()
+    assert result.heating_ratio is not None
+    assert result.heating_ratio.nominal == pytest.approx(0.8, abs=0.02)
+    assert any("at 100 Hz" in note and "warms" in note for note in result.notes)
+    assert result.polarisation is not None
+    assert result.polarisation.nominal == pytest.approx(0.5, abs=0.02)
+    assert any("polarised to 50%" in word for word in result.evidence)
+
+
+def test_the_verdict_and_the_summary_name_every_estimator_and_their_spread() -> None:
+    result = seen()
+    assert "5 estimators spread by" in result.verdict
+    assert [line.split(":")[0] for line in result.summary] == list(result.thresholds)
+    assert set(result.naive) <= set(result.thresholds)
+    assert result.misfit["soft_knee"] > result.misfit["gain_model"]
+    assert result.gain_chi2 is not None
 
 
 def test_what_the_bench_does_not_state_is_a_sigma_and_a_note() -> None:
@@ -168,7 +238,7 @@ def test_the_result_is_stored_and_drawn() -> None:
     json.dumps(result_to_json(result))
     figure = Figure(figsize=(10, 6.5))
     threshold.draw(rows, result, figure)
-    assert len(figure.axes) == 4
+    assert len(figure.axes) == 5  # four and a colour bar
 
 
 def test_the_forecast_tells_excitations_and_what_is_unknown() -> None:

@@ -62,6 +62,7 @@ TWO: dict[str, Any] = SHORT | {
     "fluences": "Values('5 mJ/cm^2', '10 mJ/cm^2', '20 mJ/cm^2')",
     "heating_rate": None,
 }
+TWO_BRIEF = BRIEF | {"photons": 2, "fluences": TWO["fluences"]}
 TWO_SHORTEST = SHORTEST | {"photons": 2, "fluences": "Values('6 mJ/cm^2')"}
 KNIFE: dict[str, Any] = {"energy": "50 nJ", "shots": 2, "points": 5, "fine": 4}
 STRIPE: dict[str, Any] = {
@@ -70,6 +71,8 @@ STRIPE: dict[str, Any] = {
     "shifts": "Values('0 mm', '0.2 mm')",
     "shots": 2,
 }
+EARLY = ("begin", "dark", "up", "down")
+"""Moments that a brief sweep has too."""
 MOMENTS = ("begin", "dark", "scout", "up", "down", "fresh", "heating", "polarised", "end")
 UNSEEN, UNHELD = 20, 70
 """Pulses that may fall on the sample before the shutter is closed: where no meter sees them, and where the laser's
@@ -423,7 +426,9 @@ class Struck:
 # What must be so afterwards ----------------------------------------------------------------------------
 
 
-def assert_at_rest(bench: Any, struck: Struck, record: Any, blamed: str = "", unseen: int = UNSEEN) -> None:
+def assert_at_rest(
+    bench: Any, struck: Struck, record: Any, blamed: str = "", unseen: int = UNSEEN, weak: int = 0
+) -> None:
     """Check that pulses reached the film in declared exposures only, as many as the rows say, and none from now on.
 
     Args:
@@ -432,6 +437,7 @@ def assert_at_rest(bench: Any, struck: Struck, record: Any, blamed: str = "", un
         record: of the run.
         blamed: the only thing that may be beyond control, and then the record must say so.
         unseen: pulses that the burst that failed may have had beyond those asked for.
+        weak: pulses of a burst that may be too weak for the meter before it sees the first.
     """
     world, rows = world_of(bench), record.data
     booked = sum(spot.get("shots", 0) for spot in bench.ledger.entries().values())
@@ -452,8 +458,8 @@ def assert_at_rest(bench: Any, struck: Struck, record: Any, blamed: str = "", un
     else:
         assert stored == told_of[: len(stored)]
         assert len(told_of) - len(stored) <= 1, "only the exposure that was under way may be missing"
-    assert all(abs(told - number) <= unsure for told, unsure, number in whole), "rows tell the pulses on the film"
-    assert booked >= len(times), "every pulse is booked"
+    assert all(abs(told - number) <= unsure + weak for told, unsure, number in whole), "rows tell the pulses"
+    assert booked >= len(times) - weak, "every pulse is booked"
     failed = [number for told, _, number in bursts if told < 0]
     assert len(failed) <= 1
     assert sum(failed) <= 3 + unseen, "whatever fails, the light goes off soon"
@@ -580,7 +586,7 @@ def test_whatever_fails_at_whatever_moment_no_pulse_goes_astray_and_rows_and_pul
     what = FAULTS[place][fault]
     with monkeypatch.context() as patched:
         struck = Struck(patched, bench).plan(place, what, moment, phase)
-        failure, record = fails(ASEFluence(**SHORT), bench, tmp_path)
+        failure, record = fails(ASEFluence(**(BRIEF if moment in EARLY else SHORT)), bench, tmp_path)
     assert struck.at >= 0, "the fault never struck"
     unseen = UNHELD if place == "laser" and fault in (*LINE, "disconnect") else UNSEEN
     assert_at_rest(bench, struck, record, blamed=place, unseen=unseen)
@@ -623,7 +629,7 @@ def test_light_that_saturates_behind_the_densest_filter_is_told_and_the_rows_are
 ) -> None:
     struck = Struck(monkeypatch, bench).plan("camera", FAULTS["camera"]["flood"], "up", "before")
     failure, record = fails(ASEFluence(**SHORTEST), bench, tmp_path)
-    assert failure is None
+    assert re.search(r"512 of the camera's 512 pixels are at full scale in the dark: switch", str(failure)), failure
     flooded = record.data.saturated.values > 0
     assert {0, 1, 2, 3, 4, 5} <= set(record.data.step.values[flooded].astype(int))
     assert "saturated at 2e-06 J/cm^2 behind its densest filter" in caplog.text
@@ -728,9 +734,9 @@ def test_whatever_becomes_of_a_seed_laser_only_counted_pulses_reach_the_film(
     bench, what = bench_of(file), SEED_FAULTS[fault]
     with monkeypatch.context() as patched:
         struck = Struck(patched, bench).plan("seed", what, moment, phase)
-        failure, record = fails(ASEFluence(**TWO), bench, tmp_path)
+        failure, record = fails(ASEFluence(**(TWO_BRIEF if moment in EARLY else TWO)), bench, tmp_path)
     assert struck.at >= 0, "the fault never struck"
-    assert_at_rest(bench, struck, record, blamed="seed")
+    assert_at_rest(bench, struck, record, blamed="seed", weak=7 if fault == "mode lock" else 0)
     assert_kept(record)
     assert record.status == ("completed" if failure is None else "failed")
     if fault in ("clamped", "mode lock", "interlock", "unplug"):

@@ -129,9 +129,8 @@ def test_gains_lie_where_their_sigmas_say(
         print(f"\n{case.name:20} {seeds}: net gain of {len(net)}, loss of {len(loss)}")
         for name, pulls in (("net gain", net), ("loss", loss)):
             if pulls:
-                print(
-                    f"    {name:10} pulls {spread(pulls)[0]:+.2f} +- {spread(pulls)[1]:.2f}, {np.max(np.abs(pulls)):.1f}"
-                )
+                middle, width = spread(pulls)
+                print(f"    {name:10} pulls {middle:+.2f} +- {width:.2f}, at most {np.max(np.abs(pulls)):.1f}")
     slack = 2.0 / math.sqrt(seeds)
     assert len(net) >= case.claimed * seeds
     for pulls in (net, loss):

@@ -21,7 +21,7 @@ from perovskite_meas.sim.world.ase.film import Film
 from perovskite_meas.sim.world.ase.film_sample import FilmSample
 
 THRESHOLDS = {1: 5e-6, 2: 12e-3, 3: 5.2e-3}
-SHARED = ("energy", "spot", "spot_to_spot")
+SHARED = ("energy", "zero", "spot", "spot_to_spot", "damage")
 NAMES = ("soft_knee", "segmented", "linear_intercept", "narrowing", "gain_model")
 
 

@@ -134,8 +134,8 @@ def seen(rows: Rows, light: Light, geometry: dict[str, Array], reading: float) -
         pulses.append(x)
     found = Seen(
         rows.series[wanted], geometry["length"][wanted] / 10, geometry["near"][wanted] / 10, rows.step[wanted],
-        rows.transmission[wanted], _elapsed(rows, wanted), borders, tuple(pulses), np.array(good), np.array(value), np.array(slope),
-        np.array(spread), math.exp(reference),
+        rows.transmission[wanted], _elapsed(rows, wanted), borders, tuple(pulses), np.array(good), np.array(value),
+        np.array(slope), np.array(spread), math.exp(reference),
     )  # fmt: skip
     flicker = _flicker(rows, light, signal, found, wanted)
     widened = np.hypot(found.spread, np.where(found.alone, flicker, 0.05)[:, None])

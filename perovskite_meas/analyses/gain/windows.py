@@ -74,7 +74,7 @@ def ends(length: Array) -> list[float]:
 
 
 def windows(seen: Seen, problem: Callable[[Seen], Problem], theta: Array) -> Windows:
-    """Fit windows of shortest stripes, with the short ones elsewhere and the first once more in each, until the law fails.
+    """Fit windows of shortest stripes until the law fails; short ones elsewhere and the first once more are in each.
 
     Source: Cerdan, "Variable stripe length method: influence of stripe length choice on measured optical gain", Opt.
     Lett. (2017), unverified against the paper: the lengths must follow from the data.

@@ -151,12 +151,12 @@ def _inside(ln: float, groups: Groups) -> bool:
 
 def _law(fit: Fit, groups: Groups, noise: Noise) -> float:
     """Return how far the knee moves where bright and dim groups are weighed otherwise: the law is never quite right."""
-    other = fit_law(fit.law, groups, fit.theta, noise, trust=OTHER_TRUST, rounds=2, precision=1e-4)
+    other = fit_law(fit.law, groups, fit.theta, noise, trust=OTHER_TRUST, rounds=2, precision=1e-4, even=True)
     parts = [abs(float(other.theta[KNEE] - fit.theta[KNEE]))]
     middle = float(fit.theta[KNEE])
     reach = 0.75 * min(middle - float(groups.centre.min()), float(groups.centre.max()) - middle)
     near = groups.only(np.abs(groups.centre - middle) < max(reach, 0.4 * float(np.ptp(groups.centre))))
     if len(near) > 4 * fit.theta.size:
-        closer = fit_law(fit.law, near, fit.theta, noise, trust=TRUST, rounds=2, precision=1e-4)
+        closer = fit_law(fit.law, near, fit.theta, noise, trust=TRUST, rounds=2, precision=1e-4, even=True)
         parts.append(abs(float(closer.theta[KNEE] - fit.theta[KNEE])))
     return math.hypot(float(np.mean(parts)), LAW_FLOOR)

@@ -22,6 +22,7 @@ COLOURS = {
     "gain_model": "#D55E00",
 }
 """By estimator, after Okabe and Ito."""
+SCALE = ("energy", "zero", "spot", "spot_to_spot", "damage")
 GREY = "#7F7F7F"
 SHADES = "magma"
 UNITS = ((1e-6, "nJ/cm²", 1e9), (1e-3, "µJ/cm²", 1e6), (1.0, "mJ/cm²", 1e3), (np.inf, "J/cm²", 1.0))
@@ -38,7 +39,7 @@ def draw(result: ThresholdResult, figure: Figure) -> None:
     input_output(figure.add_subplot(grid[0, 1]), result)
     width_against_fluence(figure.add_subplot(grid[1, 0]), result)
     up_and_down(figure.add_subplot(grid[1, 1]), result)
-    figure.suptitle(_title(result), x=0.075, y=0.985, ha="left", va="top", fontsize=10)
+    figure.suptitle(_title(result), x=0.075, y=0.985, ha="left", va="top", fontsize=9)
 
 
 def spectra_against_fluence(axes: Axes, result: ThresholdResult) -> None:
@@ -47,10 +48,12 @@ def spectra_against_fluence(axes: Axes, result: ThresholdResult) -> None:
     scale, unit = _unit(result)
     fluence, order = shown["fluence"] * scale, np.argsort(shown["wavelength"])
     edges = _edges(np.log(fluence)) if fluence.size > 1 else np.log(fluence[0]) + np.array([-0.1, 0.1])
-    axes.pcolormesh(
+    mesh = axes.pcolormesh(
         _edges(shown["wavelength"][order]), np.exp(edges), np.clip(shown["emission"][:, order], 0, 1), cmap=SHADES,
         vmin=0, vmax=1, rasterized=True,
     )  # fmt: skip
+    bar = axes.figure.colorbar(mesh, ax=axes, pad=0.02, fraction=0.05)
+    bar.ax.tick_params(labelsize=7)
     if result.threshold is not None:
         axes.axhline(result.threshold.nominal * scale, color="white", lw=1.0, ls="--")
     axes.set(yscale="log", xlabel="wavelength (nm)", ylabel=f"fluence ({unit})")
@@ -59,7 +62,7 @@ def spectra_against_fluence(axes: Axes, result: ThresholdResult) -> None:
 
 
 def input_output(axes: Axes, result: ThresholdResult) -> None:
-    """Draw emission against fluence with the laws, and every estimator as a mark with its own sigma."""
+    """Draw emission against fluence with the laws, and every estimator as a mark with both of its sigmas."""
     points, curves = _columns(result.points), _columns(result.curves)
     scale, unit = _unit(result)
     axes.errorbar(
@@ -78,11 +81,12 @@ def input_output(axes: Axes, result: ThresholdResult) -> None:
     good = points["emission"][points["emission"] > 0]
     low, high = float(np.quantile(good, 0.02)) / 2.5, float(good.max()) * 2.0
     for k, (name, value) in enumerate(result.thresholds.items()):
-        at, sigma = value.nominal * scale, _own(result, name) * scale
+        at, sigma, total = value.nominal * scale, _own(result, name) * scale, value.sigma * scale
         axes.axvline(at, color=COLOURS[name], lw=0.8, alpha=0.6, zorder=1)
         height = high / (high / low) ** (0.05 + 0.075 * k)
         ill = " (ill-conditioned)" if name in result.flags else ""
-        text = f"{name.replace('_', ' ')} {at:.3g}{ill}"
+        text = f"{name.replace('_', ' ')} {at:.3g} ± {total:.2g} {unit}{ill}"
+        axes.errorbar([at], [height], xerr=[total], fmt="none", color=COLOURS[name], elinewidth=0.7, zorder=5)
         axes.errorbar([at], [height], xerr=[sigma], fmt="D", ms=4, color=COLOURS[name], capsize=2, label=text, zorder=5)
     for k, (name, value) in enumerate(result.naive.items()):
         label = "the same by set points (naive)" if k == 0 else None
@@ -90,6 +94,7 @@ def input_output(axes: Axes, result: ThresholdResult) -> None:
     axes.set(xscale="log", yscale="log", xlabel=f"incident peak fluence ({unit})", ylabel="electrons per pulse")
     axes.set_ylim(low, high)
     axes.legend(fontsize=6.8, frameon=False, loc="center left", bbox_to_anchor=(0.0, 0.68))
+    axes.set_title("caps: statistical, law and film; thin bars: total", fontsize=8.5, loc="left")
     _plain(axes, "x", x)
 
 
@@ -107,7 +112,7 @@ def width_against_fluence(axes: Axes, result: ThresholdResult) -> None:
     if "narrowing" in result.thresholds:
         value = result.thresholds["narrowing"].nominal * scale
         axes.axvline(value, color=COLOURS["narrowing"], lw=0.8)
-        axes.annotate(f"{value:.3g}", (value, result.linewidth_below.nominal), xytext=(3, 0), fontsize=7.5,
+        axes.annotate(f"{value:.3g} {unit}", (value, result.linewidth_below.nominal), xytext=(3, 0), fontsize=7.5,
                       textcoords="offset points", color=COLOURS["narrowing"])  # fmt: skip
     axes.set(xscale="log", xlabel=f"incident peak fluence ({unit})", ylabel="width (meV)")
     axes.set_ylim(0, 1.25 * max(float(np.nanmax(curves["width"])), 1.0))
@@ -145,7 +150,7 @@ def up_and_down(axes: Axes, result: ThresholdResult) -> None:
 
 
 def _title(result: ThresholdResult) -> str:
-    text = result.verdict if len(result.verdict) < 120 else result.verdict[:117] + "..."
+    text = result.verdict if len(result.verdict) < 140 else result.verdict[:137] + "..."
     order = "" if result.order is None else f"order {result.order} (n = {result.photons}), "
     return (
         f"Threshold of amplified emission: {text}\n{order}recorded {result.recording}, energies scatter by "
@@ -154,9 +159,9 @@ def _title(result: ThresholdResult) -> str:
 
 
 def _own(result: ThresholdResult, name: str) -> float:
-    """Return the sigma of an estimator without what all share, in J/cm^2."""
+    """Return the sigma of an estimator without the scale of the fluences and without other spots, in J/cm^2."""
     value = result.thresholds[name]
-    own = [part for cause, part in result.systematics[name].items() if cause not in ("energy", "spot", "spot_to_spot")]
+    own = [part for cause, part in result.systematics[name].items() if cause not in SCALE]
     return float(np.hypot(value.statistical or 0.0, value.nominal * float(np.linalg.norm(own))))
 
 

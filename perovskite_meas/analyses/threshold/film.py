@@ -104,8 +104,8 @@ class Film:
         self._outer, below_out, above_out = _joined(outer)
         first = n * low - (below_in + below_out + 2) * CELL
         cells = math.ceil((n * high - first) / CELL) + above_in + above_out + 4
-        self._wide = first + CELL * np.arange(cells)
-        self._places = self._wide[below_in + below_out : cells - above_in - above_out]
+        self._wide: Array = np.asarray(first + CELL * np.arange(cells), np.float64)
+        self._places: Array = self._wide[below_in + below_out : cells - above_in - above_out]
 
     def __call__(self, theta: Array, log_fluence: Array) -> Array:
         """Return ln of the emission per pulse, for the averaging of `law`."""
@@ -116,7 +116,8 @@ class Film:
         gain = math.exp(min(ln_gain, 6.0)) * np.convolve(_gain(x, self.shape.charged), self._inner, "valid")
         guided = self._grown(gain, emitted, loss, math.exp(ln_beta), ln_saturation)
         total = np.convolve(emitted + guided, self._outer, "valid")
-        found: Array = ln_a + _between(self._places, np.log(np.maximum(total, 1e-30)), n * log_fluence)
+        level: Array = np.log(np.maximum(total, 1e-30))
+        found: Array = ln_a + _between(self._places, level, np.asarray(n * log_fluence, np.float64))
         return found
 
     def _grown(self, gain: Array, emitted: Array, loss: float, beta: float, ln_saturation: float) -> Array:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from .light import Light
 from .rows import Array, Indices, Mask, Rows
 
 EDGE = 1.03
 """Part by which pulses may lie beyond the outermost set points."""
+CELLS = 5
+"""Groups over which their density is a mean."""
 SIZE = 8
 """Pulses in a group where each has a spectrum of its own."""
 
@@ -46,6 +49,21 @@ class Groups:
         """Mean ln fluence of each group over the unit, (n,)."""
         centre: Array = (self.log_fluence * self.weight).sum(axis=1)
         return centre
+
+    @property
+    def cells(self) -> Array:
+        """Part of the ln fluence axis that belongs to each group, over the mean of all, (n,).
+
+        Weights by it make an estimate one of the curve, and not of where it was measured most densely.
+        """
+        order = np.argsort(self.centre)
+        sorted_centre = self.centre[order]
+        middle = 0.5 * (sorted_centre[1:] + sorted_centre[:-1])
+        edges = np.concatenate([sorted_centre[:1], middle, sorted_centre[-1:]])
+        found = np.empty(len(self))
+        # Several groups lie within one step of a sweep: what counts is how many, not their chance distances.
+        found[order] = uniform_filter1d(np.diff(edges), min(CELLS, len(self)), mode="nearest")
+        return found / max(float(found.mean()), 1e-30)
 
     def only(self, keep: Mask) -> Groups:
         """Return the selected groups."""

@@ -60,7 +60,7 @@ def _sharp(electrons: Array, noise: Array) -> Mask:
     """Return which frames (m,) may hold a hit: brighter than what is three pixels away on either side."""
     beside = np.maximum(np.maximum(electrons[:, : -2 * ASIDE], electrons[:, 2 * ASIDE :]), 0.0)
     limit = SIGMAS * np.sqrt(beside + noise[:, None]) + SHARP * beside
-    found: Mask = (electrons[:, ASIDE:-ASIDE] - beside > limit).any(axis=1)
+    found: Mask = np.asarray((electrons[:, ASIDE:-ASIDE] - beside > limit).any(axis=1))
     return found
 
 

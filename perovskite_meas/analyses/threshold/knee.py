@@ -52,7 +52,8 @@ def fit_soft_knee(groups: Groups, noise: Noise, photons: int, start: Array | Non
     low = np.array([-60.0, 0.2, -60.0, x.min() - 1.0, -5.0])
     high = np.array([60.0, 2.0 * photons + 0.5, 80.0, x.max() + 0.3, 1.0])
     fits = [
-        fit_law(soft_knee, groups, np.clip(one, low, high), noise, bounds=(low, high), trust=TRUST) for one in starts
+        fit_law(soft_knee, groups, np.clip(one, low, high), noise, bounds=(low, high), trust=TRUST, even=True)
+        for one in starts
     ]
     return min(fits, key=lambda fit: fit.cost)
 
@@ -90,7 +91,8 @@ def fit_segmented(groups: Groups, noise: Noise, knee: Fit) -> Fit:
     low = np.array([-60.0, 0.0, 0.0, x.min() + 0.02 * span, -2.0, math.log(0.02 * span)])
     high = np.array([60.0, 12.0, 80.0, x.max() - 0.02 * span, 20.0, math.log(span)])
     fits = [
-        fit_law(segmented, groups, np.clip(one, low, high), noise, bounds=(low, high), trust=TRUST) for one in starts
+        fit_law(segmented, groups, np.clip(one, low, high), noise, bounds=(low, high), trust=TRUST, even=True)
+        for one in starts
     ]
     return min(fits, key=lambda fit: fit.cost)
 

@@ -115,6 +115,7 @@ def fit_law(
     trust: float = LAW_TRUST,
     rounds: int = ROUNDS,
     precision: float = 1e-6,
+    even: bool = False,
 ) -> Fit:
     """Return the law fitted to the groups; the variance follows the law, so that dim groups do not bias it.
 
@@ -128,6 +129,7 @@ def fit_law(
         trust: relative misfit granted to the law.
         rounds: how often the weights are renewed.
         precision: relative gain of the cost at which a round ends.
+        even: groups weigh by the part of the ln fluence axis that is theirs.
 
     Raises:
         AnalysisRefused: the law has no finite value where it starts.
@@ -139,8 +141,9 @@ def fit_law(
     limits = bounds if bounds is not None else (np.full(start.size, -np.inf), np.full(start.size, np.inf))
     inside = np.maximum(1e-6, 1e-6 * np.abs(start))
     cost = 0.0
+    share = np.sqrt(np.clip(groups.cells, 0.1, 10.0)) if even else 1.0
     for _ in range(rounds):
-        spread = np.sqrt(variance(law, theta, groups, noise) + (trust * averaged(law, theta, groups)) ** 2)
+        spread = np.sqrt(variance(law, theta, groups, noise) + (trust * averaged(law, theta, groups)) ** 2) / share
 
         def misfit(free: Array, spread: Array = spread) -> Array:
             own = (averaged(law, free, groups) - groups.mean) / spread

@@ -14,7 +14,7 @@ from .rows import Array
 DRAWS = 200
 FEWEST = 3
 MIDDLE = 0.5
-OTHER_PARTS = (0.4, 0.6)
+OTHER_PARTS = (0.3, 0.7)
 """Other places where the upper line may begin: nobody would read the same threshold twice any closer."""
 
 
@@ -23,9 +23,10 @@ def linear_intercept(
 ) -> Array | None:
     """Return draws of ln fluence where the line above the knee meets the line below it; the first is the value itself.
 
-    Lines are fitted with equal weights, as it is usually done: below the first knee, and above a place `part` of the
-    way from there to the second. The draws renew the noise of every group and choose the groups anew: the curve is
-    not straight, so that where it was measured moves the lines. None where too few lie on either side.
+    Lines are fitted with equal weights per step of ln fluence, as it is usually done: below the first knee, and above
+    a place `part` of the way from there to the second. The draws renew the noise of every group and choose the groups
+    anew: the curve is not straight, so that where it was measured moves the lines. None where too few lie on either
+    side.
 
     Args:
         groups: the data.
@@ -48,6 +49,7 @@ def linear_intercept(
     signal[0] = groups.mean
     times = rng.poisson(1.0, signal.shape).astype(np.float64)
     times[0] = 1.0
+    times *= groups.cells
     low, high = (_line(fluence[side], signal[:, side], times[:, side]) for side in (below, above))
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = (low[0] - high[0]) / (high[1] - low[1])
