@@ -1060,7 +1060,7 @@ def test_an_abort_in_pymeasure_in_the_middle_of_a_burst_closes_the_shutter_befor
 
     def added(recording: EnergyRecordingOfHead, look: Any) -> None:
         add(recording, look)
-        if len(recording._heads) == 5 and not seen:
+        if type(recording) is EnergyRecordingOfHead and len(recording._heads) == 5 and not seen:
             seen.append(1)
             worker.stop()
 

@@ -18,6 +18,8 @@ from perovskite_meas.procedures import ASEFluence
 BENCHES = {1: "virtual_ase", 2: "virtual_ase/bench_2p.yaml", 3: "virtual_ase/bench_3p.yaml"}
 OWN = ("soft_knee", "segmented", "linear_intercept", "narrowing")
 """Estimators whose truth is their own value without noise."""
+SESSION = ("energy", "zero", "spot", "spot_to_spot")
+"""Causes of systematic errors that are known in a virtual session: its draws are taken out."""
 QUIET: dict[str, Any] = {
     "recording": "per point", "shots": 2, "down": False, "check_every": 0, "fresh_spots": 0, "polarised": 0
 }  # fmt: skip
@@ -68,7 +70,7 @@ class Found:
     def own(self, name: str) -> float:
         """Return the relative sigma without that of the fluences' scale and of the spots."""
         parts = self.result.systematics.get(name, {})
-        own = [part for cause, part in parts.items() if cause not in ("energy", "spot", "spot_to_spot")]
+        own = [part for cause, part in parts.items() if cause not in SESSION]
         return math.hypot(self.statistical(name), *own)
 
     def naive(self, name: str) -> float:

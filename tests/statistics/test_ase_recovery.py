@@ -83,7 +83,7 @@ CASES = (
     Case("laser", 2, base="ase_laser", ends=("0.25 mJ/cm^2", "2.5 mJ/cm^2"), share=0.3, lasing="lasing",
          reference=False),
     Case("too little gain", world={"sample.gain": "200 /cm", "sample.saturation": 0.9}, share=0.03, reference=False,
-         refused=("soft_knee", "narrowing")),
+         refused=NAMES),
     Case("pulses of 12 ps", stated=LONG, share=0.03, reference=False, refused=("gain_model",)),
 )  # fmt: skip
 

@@ -25,6 +25,8 @@ NAMES = ("soft_knee", "segmented", "linear_intercept", "narrowing", "gain_model"
 LAW_FLOOR = 0.01
 """Relative 1-sigma of a knee by an empirical law: how fluences and their jitter happen to sample a law that no film
 obeys moves it by about so much."""
+PIECES_FLOOR = 0.015
+"""The same where the law has corners."""
 NARROWING_FLOOR = 0.003
 """The same of the middle of the narrowing, which rests on no law of the emission."""
 ILL = 0.05
@@ -79,7 +81,8 @@ def estimate(
     pieces = fit_segmented(groups, noise, knee)
     for name, fit in (("soft_knee", knee), ("segmented", pieces)):
         ln[name], statistical[name] = float(fit.theta[KNEE]), knee_sigma(groups, fit, noise)
-        systematic[name] = {"law": _law(fit, groups, noise), "filters": filters.moved(fit, groups, KNEE)}
+        floor = LAW_FLOOR if fit is knee else PIECES_FLOOR
+        systematic[name] = {"law": _law(fit, groups, noise, floor), "filters": filters.moved(fit, groups, KNEE)}
         if not _inside(ln[name], groups):
             refused[name] = AT_END
         elif failed := fit.failed(KNEE):
@@ -149,7 +152,7 @@ def _inside(ln: float, groups: Groups) -> bool:
     return float(np.quantile(centre, 0.04)) < ln < float(np.quantile(centre, 0.96))
 
 
-def _law(fit: Fit, groups: Groups, noise: Noise) -> float:
+def _law(fit: Fit, groups: Groups, noise: Noise, floor: float) -> float:
     """Return how far the knee moves where bright and dim groups are weighed otherwise: the law is never quite right."""
     other = fit_law(fit.law, groups, fit.theta, noise, trust=OTHER_TRUST, rounds=2, precision=1e-4, even=True)
     parts = [abs(float(other.theta[KNEE] - fit.theta[KNEE]))]
@@ -159,4 +162,4 @@ def _law(fit: Fit, groups: Groups, noise: Noise) -> float:
     if len(near) > 4 * fit.theta.size:
         closer = fit_law(fit.law, near, fit.theta, noise, trust=TRUST, rounds=2, precision=1e-4, even=True)
         parts.append(abs(float(closer.theta[KNEE] - fit.theta[KNEE])))
-    return math.hypot(float(np.mean(parts)), LAW_FLOOR)
+    return math.hypot(float(np.mean(parts)), floor)

@@ -17,8 +17,9 @@ from .rows import Array
 
 TRUST = 0.04
 PLACES = 25
-MIXED = 0.05
-"""1-sigma of the midpoint over the rms ln fluence within a group, whose summed spectrum is not that of one pulse."""
+MIXED = 0.1
+"""1-sigma of the midpoint over the rms ln emission that the energies within a group make, dim, whose summed spectrum
+is not that of one pulse."""
 LINE = 1.02
 """Emission over its spontaneous part from which there is a line."""
 OTHER_TRUST = 0.1
@@ -120,7 +121,9 @@ def narrowing(groups: Groups, light: Light, knee: Fit, reading: float) -> Narrow
         theta = fitted(theta, spread)
     other = fitted(theta, np.hypot(noise, OTHER_TRUST * float(np.median(widths))))
     within = np.sqrt((groups.weight * (groups.log_fluence - groups.centre[:, None]) ** 2).sum(axis=1))
-    mixing = math.hypot(float(fitted(theta, spread, weighted)[2] - theta[2]), MIXED * float(np.median(within)))
+    mixing = math.hypot(
+        float(fitted(theta, spread, weighted)[2] - theta[2]), MIXED * float(knee.theta[1] * np.median(within))
+    )
     jacobian = np.stack(
         [(curve(theta + d, x) - curve(theta - d, x)) / (2e-4 * spread)
          for d in 1e-4 * np.eye(4)], axis=1,
