@@ -43,5 +43,12 @@ def own_qcodes(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
 
 
 @pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out of reports: in all shipped procedures `test_contracts.py` has them drawn."""
+    monkeypatch.setattr("perovskite_meas.runner.hooks._draw", lambda *_: None)
+    monkeypatch.setattr("perovskite_meas.report.html.raw_figure", lambda _: "")
+
+
+@pytest.fixture
 def checkout() -> Path:
     return Path(__file__).resolve().parents[1]

@@ -17,6 +17,7 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_every_python_block_of_the_readme_runs(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

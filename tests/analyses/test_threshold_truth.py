@@ -111,9 +111,7 @@ def test_a_film_that_changes_has_no_gain_model_and_the_change_is_in_every_sigma(
     result = seen(degrade=2e-4, per_shot=False)
     assert "the film changed while it was measured" in result.refused["gain_model"]
     assert result.threshold_ratio is not None
-    assert result.systematics["soft_knee"]["damage"] == pytest.approx(
-        0.5 * abs(math.log(result.threshold_ratio.nominal))
-    )
+    assert math.exp(-2 * result.systematics["soft_knee"]["damage"]) == pytest.approx(result.threshold_ratio.nominal)
 
 
 def test_resolved_modes_are_lasing() -> None:
@@ -160,8 +158,7 @@ def controlled() -> tuple[ThresholdResult, float]:
     stated = rows.attrs["conditions"]
     ratio, spot = stated["energy_at_sample"], stated["spot"]
     area = 0.5 * math.pi * spot["waist"]["value"] * spot["waist_y"]["value"] * 1e-14
-    sigma = zero * area / ratio["ratio"]["value"]
-    more = ratio | {"zero": {"value": 0.0, "sigma": sigma, "unit": "J"}}
+    more = ratio | {"zero": {"value": 0.0, "sigma": zero * area / ratio["ratio"]["value"], "unit": "J"}}
     high = int(np.flatnonzero(rows["series"].values == 2)[-3])
     whole = rows.isel(row=[*range(rows.sizes["row"]), *[high] * 7])
     extra = np.zeros((3, whole.sizes["row"])) + np.array([[10.0], [-1000.0], [1.0]])

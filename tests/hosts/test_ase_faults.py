@@ -74,7 +74,7 @@ STRIPE: dict[str, Any] = {
 EARLY = ("begin", "dark", "up", "down")
 """Moments that a brief sweep has too."""
 MOMENTS = ("begin", "dark", "scout", "up", "down", "fresh", "heating", "polarised", "end")
-UNSEEN, UNHELD = 20, 70
+UNSEEN, UNHELD = 20, 25
 """Pulses that may fall on the sample before the shutter is closed: where no meter sees them, and where the laser's
 server does not answer when it is told to hold them, for a request is given up after 3 s and repeated once.
 """
