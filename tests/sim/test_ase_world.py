@@ -201,6 +201,19 @@ def test_looking_oftener_or_in_another_order_changes_nothing(table: Open) -> Non
     assert look(table(text, seed=2), often=False) != once
 
 
+def test_exposures_read_together_are_those_read_one_by_one_whatever_moved_between_them(table: Open) -> None:
+    bench = table("table: ase\nlaser: {divider: 20}")
+    bench.attenuate(0.6)
+    bench.shutter(True)
+    for moment in range(10):
+        bench.wait(0.1)
+        bench.port("sample_x").path(bench.now, 0.3 * moment, bench.now + 0.05, 0.3 * (moment + 1))
+    camera, frames = bench.port("camera"), [(0.1 * k, 0.1 * k + 0.06) for k in range(10)]
+    alone = [camera.spectrum(*frame) for frame in frames]
+    assert np.array_equal(camera.spectra(frames), alone)
+    assert np.ptp(np.sum(alone, axis=1)) > 0
+
+
 def test_the_present_cannot_be_read_before_it_is_over(table: Open) -> None:
     bench = table()
     for read in (bench.port("pickoff").shots, bench.port("camera").spectrum, bench.port("camera").triggers):
