@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.special import gammainc
 
+from perovskite_meas.analyses.pulses.hits import remove_hits
+from perovskite_meas.analyses.pulses.light import width
 from perovskite_meas.analyses.threshold.film import Film, Shape, spontaneous, transparency
 from perovskite_meas.analyses.threshold.groups import Groups
-from perovskite_meas.analyses.threshold.hits import remove_hits
 from perovskite_meas.analyses.threshold.knee import KNEE, segmented, soft_knee
 from perovskite_meas.analyses.threshold.law import Noise, fit_law
-from perovskite_meas.analyses.threshold.light import width
 from perovskite_meas.analyses.threshold.widths import half_maximum
 from perovskite_meas.core.errors import AnalysisRefused
 

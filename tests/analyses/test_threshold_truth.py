@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.analyses.threshold import ThresholdResult, threshold
 from perovskite_meas.analyses.threshold.gain import refusal
-from perovskite_meas.analyses.threshold.setup import Setup
 from perovskite_meas.core.analysis import result_to_json
 from perovskite_meas.core.errors import AnalysisRefused, UsageError
 

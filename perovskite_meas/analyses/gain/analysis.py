@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perovskite_meas.analyses.threshold.rows import read_rows
-from perovskite_meas.analyses.threshold.setup import Setup
+from perovskite_meas.analyses.pulses.rows import read_rows
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.analysis import analysis
 from perovskite_meas.core.value import Value
 

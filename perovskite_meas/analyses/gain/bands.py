@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
 
-from perovskite_meas.analyses.threshold.light import Light
-from perovskite_meas.analyses.threshold.rows import Array, Rows
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.rows import Array, Rows
 
 WIDTH = 8.0
 """meV: width of a band."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2 as chi2_law
 
-from perovskite_meas.analyses.threshold.rows import Array
+from perovskite_meas.analyses.pulses.rows import Array
 
 from . import law
 from .bands import Seen

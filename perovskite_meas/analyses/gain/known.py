@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.inversion import transparency
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.analyses.spectra.setup import optional
-from perovskite_meas.analyses.threshold.film import transparency
-from perovskite_meas.analyses.threshold.setup import Setup
 
 from . import law
 from .bands import Seen

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perovskite_meas.analyses.threshold.rows import Array
+from perovskite_meas.analyses.pulses import inversion
+from perovskite_meas.analyses.pulses.rows import Array
 
 NAMES = (
     "ln_gain", "ln_pairs", "loss", "centre", "ln_width", "ln_saturation", "coupling", "slope", "middle", "offset",
@@ -81,7 +82,7 @@ class Stripes:
 def relative_gain(pairs: Array, pump: Pump) -> Array:
     """Return the gain over that at full inversion, mean over the depth, with so many <N> at the surface, same shape."""
     local = pairs[..., None] * np.exp(-pump.photons * pump.depth * (DEPTHS + 1) / 2)
-    found: Array = (1 - np.exp(-local) * ((2 + local) - pump.charged * (0.5 + 0.5 * local))) @ (DEPTH_SHARES / 2)
+    found: Array = inversion.relative_gain(local, pump.charged) @ (DEPTH_SHARES / 2)
     return found
 
 

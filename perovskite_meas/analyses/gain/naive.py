@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from perovskite_meas.analyses.threshold.rows import Array
+from perovskite_meas.analyses.pulses.rows import Array
 
 STEEPEST = 60.0
 """Largest |g l| that is tried."""

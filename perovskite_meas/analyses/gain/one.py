@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from perovskite_meas.analyses.threshold.light import read_light
-from perovskite_meas.analyses.threshold.rows import Array, Rows
-from perovskite_meas.analyses.threshold.setup import Setup
+from perovskite_meas.analyses.pulses.light import read_light
+from perovskite_meas.analyses.pulses.rows import Array, Rows
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 

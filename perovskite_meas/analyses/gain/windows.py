@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2 as chi2_law
 
-from perovskite_meas.analyses.threshold.rows import Array
+from perovskite_meas.analyses.pulses.rows import Array
 
 from .bands import Seen
 from .fit import Fit, Problem

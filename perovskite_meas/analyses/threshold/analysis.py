@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.light import Light, read_light
+from perovskite_meas.analyses.pulses.rows import COLUMNS, Rows, read_rows
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.analysis import Forecast, analysis
 from perovskite_meas.core.errors import UsageError, did_you_mean
 from perovskite_meas.core.value import Value
@@ -20,14 +23,11 @@ from .groups import Groups, by_row, group
 from .knee import KNEE, first_look, fit_soft_knee
 from .lasing import lasing_or_ase
 from .law import Fit, Noise, rough_noise
-from .light import Light, read_light
 from .naive import set_point_average
 from .notes import misfits, notes, summary, verdict
 from .order import photon_order, slope
 from .result import ThresholdResult
 from .reversibility import Reversal, reversal
-from .rows import COLUMNS, Rows, read_rows
-from .setup import Setup
 from .shown import curves_shown, points_shown, spectra_shown
 from .widths import linewidths
 

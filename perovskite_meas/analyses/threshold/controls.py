@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.rows import Array, Mask, Rows
 from perovskite_meas.core.value import Value
 
 from .groups import Groups
 from .law import Fit, Noise, averaged, variance
-from .rows import Array, Mask, Rows
 
 FLICKER = 0.01
 """Relative 1-sigma of a row's emission that is granted to the laser."""

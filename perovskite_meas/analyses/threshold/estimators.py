@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
@@ -16,10 +18,8 @@ from .gain import GainModel, fit_gain_model
 from .groups import Groups
 from .knee import KNEE, TRUST, fit_segmented, knee_sigma
 from .law import Fit, Noise, fit_law
-from .light import Light
 from .linear import half_width, linear_intercept, moved_by, window
 from .narrowing import Narrowing, narrowing
-from .setup import Setup
 
 NAMES = ("soft_knee", "segmented", "linear_intercept", "narrowing", "gain_model")
 LAW_FLOOR = 0.01

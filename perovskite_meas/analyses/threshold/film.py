@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expi
 
-from .rows import Array
+from perovskite_meas.analyses.pulses.inversion import relative_gain, transparency
+from perovskite_meas.analyses.pulses.rows import Array
 
 NAMES = ("ln_a", "ln_beta", "ln_gain", "ln_threshold", "loss", "ln_saturation", "biexciton")
 THRESHOLD = 3
@@ -49,20 +50,6 @@ class Shape:
     """Gain falls as the light grows, I' = s + (g/(1 + I/I_sat) - a) I; else the amplification saturates."""
     capped: bool = False
     """More than two pairs emit as two do; else as `spontaneous` tells."""
-
-
-def transparency(charged: float) -> float:
-    """Return the <N> of no material gain: 1.1462 neutral, 0.5831 charged."""
-    low, high = 0.1, 3.0
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if _gain(np.array(middle), charged) > 0 else (middle, high)
-    return low
-
-
-def _gain(x: Array, charged: float) -> Array:
-    gain: Array = 1.0 - np.exp(-x) * ((2.0 + x) - charged * (0.5 + 0.5 * x))
-    return gain
 
 
 def spontaneous(x: Array, biexciton: float, *, capped: bool = False) -> Array:
@@ -113,7 +100,7 @@ class Film:
         n = self.shape.photons
         x = self._at * np.exp(np.clip(self._wide - n * ln_threshold, -50.0, 6.0))
         emitted = np.convolve(spontaneous(x, q, capped=self.shape.capped), self._inner, "valid")
-        gain = math.exp(min(ln_gain, 6.0)) * np.convolve(_gain(x, self.shape.charged), self._inner, "valid")
+        gain = math.exp(min(ln_gain, 6.0)) * np.convolve(relative_gain(x, self.shape.charged), self._inner, "valid")
         guided = self._grown(gain, emitted, loss, math.exp(ln_beta), ln_saturation)
         total = np.convolve(emitted + guided, self._outer, "valid")
         level: Array = np.log(np.maximum(total, 1e-30))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.rows import Array, Indices, Rows
+from perovskite_meas.analyses.pulses.setup import Setup
+
 from .groups import Groups
 from .law import Fit as LawFit
 from .law import Noise, averaged, variance
-from .rows import Array, Indices, Rows
-from .setup import Setup
 
 NEAR = 0.03
 """ln fluence within which two settings are the same."""

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.inversion import transparency
+from perovskite_meas.analyses.pulses.rows import series_names, shortcomings
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.analyses.spectra.setup import optional
 from perovskite_meas.core.analysis import Forecast
 from perovskite_meas.core.errors import AnalysisRefused
-
-from .film import transparency
-from .rows import series_names, shortcomings
-from .setup import Setup
 
 if TYPE_CHECKING:
     import xarray as xr

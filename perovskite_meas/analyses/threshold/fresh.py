@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from perovskite_meas.analyses.pulses.rows import Array, Rows
 from perovskite_meas.core.value import Value
 
 from .groups import Groups
 from .law import Fit, Law, Noise, fit_law
-from .rows import Array, Rows
 
 FEWEST_ROWS = 3
 PIECES = 25

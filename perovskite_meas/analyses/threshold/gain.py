@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.rows import Array
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
 from .film import NAMES, THRESHOLD, Film, Shape
 from .groups import Groups
 from .law import Fit, Noise, Prior, averaged, fit_law
-from .rows import Array
-from .setup import Setup
 
 LONGEST_PULSE = 10e3
 """fs; in longer pulses multiexcitons recombine while they are made, and <N> is no function of the fluence."""

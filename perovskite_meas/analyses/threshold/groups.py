@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from .light import Light
-from .rows import Array, Indices, Mask, Rows
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.rows import Array, Indices, Mask, Rows
 
 EDGE = 1.03
 """Part by which pulses may lie beyond the outermost set points."""

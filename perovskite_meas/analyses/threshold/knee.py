@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.rows import Array
+
 from .groups import Groups
 from .law import Fit, Noise, excess_near, fit_law, rough_noise
-from .rows import Array
 
 KNEE = 3
 """Place of ln threshold among the unknowns of both laws."""

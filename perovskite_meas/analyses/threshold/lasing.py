@@ -9,12 +9,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.rows import Array, Rows
 from perovskite_meas.core.value import Value
 
 from .groups import Groups, spectra
 from .law import Fit, Noise, averaged, variance
-from .light import Light
-from .rows import Array, Rows
 
 SMOOTH = 6.0
 """Pixels over which a spectrum without modes is smooth."""

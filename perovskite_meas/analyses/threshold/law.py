@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from perovskite_meas.analyses.pulses.rows import Array, Mask
 from perovskite_meas.core.errors import AnalysisRefused
 
 from .groups import Groups
-from .rows import Array, Mask
 
 Law = Callable[[Array, Array], Array]
 """(unknowns (p,), ln fluence of any shape) -> ln emission of the same shape."""

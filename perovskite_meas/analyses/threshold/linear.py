@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.rows import Array
+
 from .filters import Filters
 from .groups import Groups
 from .law import Fit, Noise, averaged, variance
-from .rows import Array
 
 DRAWS = 200
 FEWEST = 3

@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.rows import Rows
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.errors import AnalysisRefused
 from perovskite_meas.core.value import Value
 
@@ -16,11 +19,8 @@ from .gain import refit
 from .groups import Groups
 from .knee import KNEE, fit_segmented, fit_soft_knee
 from .law import Noise
-from .light import Light
 from .linear import half_width, linear_intercept
 from .narrowing import narrowing
-from .rows import Rows
-from .setup import Setup
 
 EXACT = Noise(0.05, 0.0)
 """What such an estimate takes for its errors."""

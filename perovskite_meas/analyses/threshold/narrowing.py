@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from perovskite_meas.analyses.pulses.light import Light, width
+from perovskite_meas.analyses.pulses.rows import Array
 from perovskite_meas.core.value import Value
 
 from .groups import Groups, spectra
 from .law import Fit
-from .light import Light, width
-from .rows import Array
 
 TRUST = 0.04
 PLACES = 25

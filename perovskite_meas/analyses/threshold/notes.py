@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from perovskite_meas.analyses.pulses.rows import Rows
+from perovskite_meas.analyses.pulses.setup import Setup
 from perovskite_meas.core.value import Value
 
 from .estimators import NAMES, Estimates
@@ -11,8 +13,6 @@ from .filters import Filters
 from .fresh import Fresh
 from .lasing import Lasing
 from .reversibility import Reversal
-from .rows import Rows
-from .setup import Setup
 
 JITTER = 0.10
 ORDER = 0.1

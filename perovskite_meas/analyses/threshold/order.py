@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.inversion import transparency
+from perovskite_meas.analyses.pulses.rows import Array
 from perovskite_meas.core.value import Value
 
-from .film import Shape, spontaneous, transparency
+from .film import Shape, spontaneous
 from .groups import Groups
 from .law import Noise, averaged, fit_law
-from .rows import Array
 
 HIGHEST = 0.3
 """<N> up to which emission is spontaneous."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
+from perovskite_meas.analyses.pulses.rows import Array, Mask, Names, Rows
 from perovskite_meas.core.value import Value
 
 from .groups import Groups
 from .knee import KNEE, fit_soft_knee, knee_sigma
 from .law import Fit, Noise, averaged, variance
-from .rows import Array, Mask, Names, Rows
 
 SURE = 2.0
 DOUBTFUL = 4.0

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.rows import Rows
 from perovskite_meas.analyses.spectra.setup import EV_NM
 
 from .estimators import Estimates
 from .groups import Groups, spectra
 from .law import Noise, averaged, variance
-from .light import Light
 from .narrowing import curve
-from .rows import Rows
 
 GRID = 150
 SHOWN = 60

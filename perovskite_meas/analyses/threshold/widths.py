@@ -7,12 +7,12 @@ import math
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from perovskite_meas.analyses.pulses.light import Light
+from perovskite_meas.analyses.pulses.rows import Array
 from perovskite_meas.core.value import Value
 
 from .groups import Groups, spectra
-from .light import Light
 from .narrowing import Narrowing
-from .rows import Array
 
 SMOOTH = 3.0
 """Pixels over which a spectrum is smoothed before its half maximum is read."""
