@@ -225,7 +225,7 @@ def simulate(t: Truth, seed: int = 0, film: Film | None = None) -> xr.Dataset:
             "heads": np.pad(read, (0, t.shots - shots)), "shots": shots, "uncertain": 0, "spectra": spectra,
             "frames": frames, "paired": int(t.per_shot and lit), "exposure": 0.05, "wavelength": film.axis,
             "transmission": FILTERS[step], "step": step + 1, "saturated": int((spectra >= FULL).sum()), "rate": 10.0,
-            "spot": spot, "x": 0.0, "y": 0.0, "shots_before": fired[spot], "dose": dose[spot], "length": 0.5,
+            "spot": spot, "x": 0.0, "y": 500.0 * spot, "shots_before": fired[spot], "dose": dose[spot], "length": 0.5,
             "analyser": -1000.0, "sensor": -60.0,
         }  # fmt: skip
         dose[spot] += float(true.sum())

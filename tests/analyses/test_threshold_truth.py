@@ -128,6 +128,13 @@ def test_fresh_spots_give_the_scatter_from_place_to_place_as_a_systematic_part()
     assert result.reversible == "not decidable"
 
 
+def test_fresh_spots_within_the_focus_of_one_another_are_told() -> None:
+    rows = data(3, **BARE)
+    close = threshold(rows.assign(y=rows["y"] / 50))
+    assert any("spots lie 10 um apart" in note for note in close.notes)
+    assert not any("apart" in note for note in threshold(rows).notes)
+
+
 def test_the_calibrations_of_energy_and_spot_are_systematic() -> None:
     result = seen()
     assert result.systematics["soft_knee"]["energy"] == pytest.approx(0.03)

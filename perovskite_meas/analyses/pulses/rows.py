@@ -82,6 +82,8 @@ class Rows:
     """Pulses on this spot before, (n,)."""
     analyser: Array
     """deg, NaN without one, (n,)."""
+    across: Array
+    """Place on the film across the line, um, (n,)."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -138,6 +140,7 @@ def read_rows(
         np.nan_to_num(_column(data, "saturated")), np.nan_to_num(_column(data, "rate")),
         np.nan_to_num(_column(data, "spot")).astype(np.intp), np.nan_to_num(_column(data, "dose")),
         np.nan_to_num(_column(data, "shots_before")), np.where(analyser > -999, analyser, np.nan),
+        np.nan_to_num(_column(data, "y")),
     )  # fmt: skip
     return _usable(every, main)
 

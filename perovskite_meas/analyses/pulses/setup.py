@@ -75,6 +75,8 @@ class Setup:
     """Counts."""
     collection: str
     """In words."""
+    radius: float | None
+    """1/e^2 radius of the focus across the line, um; None where not stated."""
 
     @classmethod
     def of(cls, data: xr.Dataset) -> Setup:
@@ -95,6 +97,7 @@ class Setup:
         length = optional(data, "collection.length", "mm")
         loss = optional(data, "sample.expect.loss", "1/cm")
         noise = optional(data, "meter.noise", "1")
+        waist = optional(data, "spot.waist_y", "nm") or optional(data, "spot.waist", "nm")
         if loss is not None and not loss.sigma:
             loss = Value(loss.nominal, LOSS_TRUST * loss.nominal, "1/cm")
         return cls(
@@ -120,6 +123,7 @@ class Setup:
             read_noise=number(data, "camera.read_noise", "1", 5.0),
             full_scale=number(data, "camera.full_scale", "1", math.inf),
             collection=_words(data),
+            radius=None if waist is None else 1e-3 * waist.nominal,
         )
 
     def filter_trust(self, transmission: float) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+
+import numpy as np
 
 from perovskite_meas.analyses.pulses.rows import Rows
 from perovskite_meas.analyses.pulses.setup import Setup
@@ -41,6 +44,7 @@ def notes(
         said.append("no sweep going down: whether the film came back is not known")
     if fresh.scatter is None:
         said.append("fewer than two fresh spots: how the threshold differs from place to place is not known")
+    said += _crowded(rows, setup)
     if not rows.paired.any() and jitter > JITTER:
         said.append(
             f"pulses scatter by {jitter:.0%} and were not recorded one by one: laws are averaged over their energies"
@@ -50,6 +54,18 @@ def notes(
     if emission.verdict == "lasing":
         said.append("resolved modes: this film lases, and its threshold is one of a laser, not of amplified emission")
     return said
+
+
+def _crowded(rows: Rows, setup: Setup) -> list[str]:
+    lit = rows.series != "dark"
+    places = sorted(float(np.median(rows.across[lit & (rows.spot == spot)])) for spot in np.unique(rows.spot[lit]))
+    apart = min(np.diff(places), default=math.inf)
+    if setup.radius is None or apart >= 2.0 * setup.radius:
+        return []
+    return [
+        f"spots lie {apart:.3g} um apart, less than two radii of the focus ({setup.radius:.3g} um): a fresh one has "
+        "taken light before"
+    ]
 
 
 def misfits(found: Estimates) -> dict[str, float]:
