@@ -49,8 +49,9 @@ class Value:
             >>> Value(1.5, 0.1, "mW").to("W")
             Value(nominal=0.0015, sigma=0.0001, unit='W', statistical=None, systematic=None)
         """
-        factor = float(registry().Quantity(1.0, self.unit).to(unit).magnitude)
+        return self._scaled(float(registry().Quantity(1.0, self.unit).to(unit).magnitude), unit)
 
+    def _scaled(self, factor: float, unit: str) -> Value:
         def scaled(number: float | None) -> float | None:
             return None if number is None else number * factor
 
@@ -60,8 +61,8 @@ class Value:
 
     def prefixed(self) -> Value:
         """Return the same in a unit with a prefix, such as uJ/cm^2, where that reads better than a power of ten."""
-        prefix = readable(self.nominal, self.unit)[1]
-        return self.to(f"{prefix}{self.unit}") if prefix and self._exponent else self
+        factor, prefix = readable(self.nominal, self.unit)
+        return self._scaled(1.0 / factor, f"{prefix}{self.unit}") if prefix and self._exponent else self
 
     @property
     def _exponent(self) -> int:
