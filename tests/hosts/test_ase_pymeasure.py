@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import pyvisa
 from pymeasure.experiment import Results, Worker
 
@@ -43,31 +44,32 @@ def finished(worker: Worker) -> str:
     return str(getattr(procedure, "STATUS_STRINGS", {}).get(procedure.status, procedure.status)).lower()
 
 
-def world() -> Any:
-    return pyvisa.ResourceManager("virtual_ase@twin").visalib.world
+@pytest.fixture
+def laboratory() -> Any:
+    """Return the table's laboratory; held here, it outlives the bench that the procedure opens and closes."""
+    return pyvisa.ResourceManager("virtual_ase@twin").visalib
 
 
-def dark() -> bool:
-    now = world().clock.now()
-    return not world().port("shutter").is_open(now)
+def dark(world: Any) -> bool:
+    return not world.port("shutter").is_open(world.clock.now())
 
 
-def test_a_worker_runs_stores_and_analyses_a_sweep(tmp_path: Path) -> None:
+def test_a_worker_runs_stores_and_analyses_a_sweep(tmp_path: Path, laboratory: Any) -> None:
     procedure = ASEFluence(**QUICK)
     results = Results(procedure, str(tmp_path / "run.csv"))
     assert finished(Worker(results)) == "finished"
-    assert dark()
+    assert dark(laboratory.world)
     assert np.isfinite(results.data.select_dtypes("number").to_numpy()).all()
     record = load_record(tmp_path / "run.csv")
-    assert int(record.data["shots"].sum()) == len(world().shots())
+    assert int(record.data["shots"].sum()) == len(laboratory.world.shots())
     assert record.results["threshold"].photons == 1
 
 
-def test_a_stop_leaves_the_film_dark_and_every_pulse_in_a_row(tmp_path: Path) -> None:
+def test_a_stop_leaves_the_film_dark_and_every_pulse_in_a_row(tmp_path: Path, laboratory: Any) -> None:
     results = Results(ASEFluence(**QUICK), str(tmp_path / "run.csv"))
     assert finished(Stopped(results)) == "aborted"
-    assert dark()
+    assert dark(laboratory.world)
     told = int(results.data["shots"].sum())
     assert told >= QUICK["shots"]
     # The burst under way when the stop came may have been finished, but no other follows.
-    assert len(world().shots()) - told in (0, QUICK["shots"])
+    assert len(laboratory.world.shots()) - told in (0, QUICK["shots"])
