@@ -1026,13 +1026,15 @@ class Halting(Worker):  # type: ignore[misc]
 
 
 def aborted_in_pymeasure(folder: Path, worker: Any, procedure: Any) -> Any:
+    # Held here, the laboratory outlives the bench that the procedure opens and closes.
+    laboratory = pyvisa.ResourceManager(f"{TABLE}@twin").visalib
     worker.start()
     threading.Thread.join(worker, 60)
     assert not worker.is_alive(), "the Worker hangs"
     record = load_record(folder / "run.csv")
     assert record.status == procedure.record.status == "aborted"
     assert record.problems == ()
-    world = pyvisa.ResourceManager(f"{TABLE}@twin").visalib.world
+    world = laboratory.world
     assert not world.port("shutter").is_open(world.clock.now())
     stored = int(record.data.shots.values.sum()) if record.data.sizes["row"] else 0
     world.clock.sleep(5.0)
