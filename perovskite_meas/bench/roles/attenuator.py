@@ -5,30 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...core.errors import CalibrationError
-from ..handle import Handle
-from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
-from .mount import Mount
+from .plate import PlateAdapter, plate_options
 
 
-class AttenuatorAdapter(RoleAdapter):
+class AttenuatorAdapter(PlateAdapter):
     """Sets the power at the sample, in W, inside the calibrated range and the limits."""
 
-    options: ClassVar = {
-        "use": Option("target", "angle of the mount, in deg", required=True),
-        "calibration": Option("calibration", "an attenuator calibration", required=True),
-        "tolerance": Option("quantity", "how far the mount may miss", unit="deg", default=0.2, least=0),
-        "backlash": Option("quantity", "overshoot, to arrive from one side", unit="deg", default=0.0, least=0),
-    }
-    verbs: ClassVar = ("minimum",)
-
-    def __init__(self, role: RoleSpec, table: Table) -> None:
-        super().__init__(role, table)
-        handle, label = self.handles["use"], self.label
-        self._mount = Mount(handle, self.guard, label, self.option("tolerance"), self.option("backlash"))
-
-    def planned(self, option: str, dotted: str, table: Table) -> Handle:
-        """Return a mount that takes 0.3 s for a move."""
-        return PlannedHandle(dotted, table.clock, set_takes=0.3, get_takes=0.02)
+    options: ClassVar = plate_options("an attenuator calibration")
 
     def set_power(self, watt: float) -> float:
         """Set the power and return the power reached, in W, from the angle read back. Only in the dark.

@@ -7,34 +7,17 @@ from typing import ClassVar
 from ...core.errors import CalibrationError, UsageError
 from ...core.units import show
 from ..calibrations import SpotCalibration
-from ..handle import Handle
 from ..pulse_calibrations import EnergyCalibration
-from .base import Option, PlannedHandle, RoleAdapter, RoleSpec, Table
-from .mount import Mount
+from .plate import PlateAdapter, plate_options
 
 
-class PulseAttenuatorAdapter(RoleAdapter):
+class PulseAttenuatorAdapter(PlateAdapter):
     """Sets the energy of the pulses at the sample, in J, inside the calibrated range and the limits.
 
     Fluence is the incident one at the centre of the focus, by calibrations.spot: F0 = 2E/(pi w_x w_y) of a Gaussian.
     """
 
-    options: ClassVar = {
-        "use": Option("target", "angle of the mount, in deg", required=True),
-        "calibration": Option("calibration", "an energy calibration", required=True),
-        "tolerance": Option("quantity", "how far the mount may miss", unit="deg", default=0.2, least=0),
-        "backlash": Option("quantity", "overshoot, to arrive from one side", unit="deg", default=0.0, least=0),
-    }
-    verbs: ClassVar = ("minimum",)
-
-    def __init__(self, role: RoleSpec, table: Table) -> None:
-        super().__init__(role, table)
-        handle, label = self.handles["use"], self.label
-        self._mount = Mount(handle, self.guard, label, self.option("tolerance"), self.option("backlash"))
-
-    def planned(self, option: str, dotted: str, table: Table) -> Handle:
-        """Return a mount that takes 0.3 s for a move."""
-        return PlannedHandle(dotted, table.clock, set_takes=0.3, get_takes=0.02)
+    options: ClassVar = plate_options("an energy calibration")
 
     def set_energy(self, joule: float) -> float:
         """Set the energy of a pulse and return the one reached, in J, from the angle read back. Only in the dark.
